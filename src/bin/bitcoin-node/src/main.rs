@@ -1,0 +1,2 @@
+//! `bitcoin-node`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `bitcoin`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `bitcoind`.
+fn main() {}

@@ -1,0 +1,58 @@
+//! The outer error of every interface method: the question could not be asked.
+//! It is separate from refusals, which each method returns as data of its own.
+
+use std::fmt;
+
+/// Result of an interface call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call could not be carried out. Never says "no": a refusal is part of the method's own result type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// The process that serves the object is gone, or the connection to it is.
+    Disconnected {
+        /// What was being called, as `Interface.method`, or empty before the first call.
+        call: String,
+    },
+    /// The other side does not offer this method or object.
+    Unsupported {
+        /// What was being called, as `Interface.method`.
+        call: String,
+    },
+    /// No answer within the call's deadline.
+    TimedOut {
+        /// What was being called, as `Interface.method`.
+        call: String,
+    },
+    /// The other side failed while serving the call, or sent something that cannot be read.
+    Internal {
+        /// What the other side said.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Builds an [`Error::Internal`] from anything that can be displayed.
+    pub fn internal(message: impl fmt::Display) -> Self {
+        Error::Internal { message: message.to_string() }
+    }
+
+    /// Builds an [`Error::Unsupported`] for `call`, written `Interface.method`.
+    pub fn unsupported(call: &str) -> Self {
+        Error::Unsupported { call: call.to_owned() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Disconnected { call } if call.is_empty() => f.write_str("other process disconnected"),
+            Error::Disconnected { call } => write!(f, "other process disconnected during {call}"),
+            Error::Unsupported { call } => write!(f, "other process does not support {call}"),
+            Error::TimedOut { call } => write!(f, "no answer to {call} in time"),
+            Error::Internal { message } => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

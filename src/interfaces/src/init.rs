@@ -1,0 +1,43 @@
+//! The bootstrap interface: the one object a process offers before it is asked for anything.
+
+use std::sync::Arc;
+
+use crate::{Chain, Echo, Error, Result, WalletLoader};
+
+/// First object on every connection. A process implements the makers of what it offers and leaves the rest
+/// [`Error::Unsupported`]; a peer therefore gets only the interfaces it was handed.
+pub trait Init: Send + Sync {
+    /// Makes an [`Echo`].
+    fn make_echo(&self) -> Result<Arc<dyn Echo>> {
+        Err(Error::unsupported("Init.make_echo"))
+    }
+
+    /// Makes the wallet side: called once by the node on a wallet process, with the node's configuration and the
+    /// chain the wallets follow. Nothing is loaded before [`WalletLoader::load_wallets`].
+    fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
+        let _ = (config, chain);
+        Err(Error::unsupported("Init.make_wallet_loader"))
+    }
+}
+
+/// What a spawned process needs to know, sent by its parent; it reads no command line or configuration file itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// Chain name: `main`, `test`, `testnet4`, `signet` or `regtest`.
+    pub chain: String,
+    /// Data directory of the chain, absolute.
+    pub net_datadir: String,
+    /// Directory that holds the wallets, absolute.
+    pub wallet_dir: String,
+    /// Effective options of the parent, in the order given: command line over configuration file.
+    pub settings: Vec<Setting>,
+}
+
+/// One option with its effective values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Name without the dash.
+    pub name: String,
+    /// Values, most significant last; empty when negated.
+    pub values: Vec<String>,
+}

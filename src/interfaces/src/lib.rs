@@ -1,0 +1,35 @@
+//! The contracts between node, wallet and GUI: object-safe traits over owned data, and nothing else.
+//!
+//! Every method blocks, takes `&self` on a `Send + Sync` object and returns `Result<T, Error>`: the outer [`Error`]
+//! means the question could not be asked (the other process is gone, does not offer this, took too long), while a
+//! refusal is a typed value inside `T`. The same holds when both sides share a process, so that code written against
+//! these traits cannot come to depend on being local.
+//!
+//! Objects cross the boundary as `Arc<dyn Trait>`; dropping the last reference releases the remote object.
+//! Callbacks are traits too ([`ChainNotifications`], [`WalletNotifications`]); they run on a thread of the
+//! implementation's own, in order, with no lock held, and a [`Subscription`]'s drop cancels them.
+//!
+//! **Invariant:** this crate does no I/O and knows neither Cap'n Proto nor any other crate of the workspace.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod echo;
+mod error;
+mod init;
+mod rpc;
+mod subscription;
+mod wallet;
+
+pub use chain::{
+    BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, FeeEstimate,
+    FeePolicy, MempoolAncestry, MempoolRemovalReason, ScanPage, ScanRequest, ScannedBlock, WalletSettingUpdate,
+};
+pub use echo::Echo;
+pub use error::{Error, Result};
+pub use init::{Init, ProcessConfig, Setting};
+pub use rpc::{RpcCommand, RpcError, RpcRequest};
+pub use subscription::Subscription;
+pub use wallet::{
+    AddressType, Balances, CreateWallet, Recipient, Spend, Wallet, WalletCoin, WalletError, WalletInfo, WalletLoader,
+    WalletNotifications, WalletTransaction,
+};
