@@ -1,1 +1,20 @@
-//! node.
+//! The node: joins the consensus engine, the RPC commands and the wallet's view of the chain into one running program.
+//!
+//! It is a library so that `bitcoind` (everything in one process) and `bitcoin-node` (wallet in another) differ only in
+//! the [`WalletFactory`] they pass to [`run`].
+//!
+//! **Invariant:** this crate knows the wallet only as `interfaces::WalletLoader` and never how it is reached.
+#![forbid(unsafe_code)]
+
+pub mod chain;
+pub mod context;
+mod events;
+pub mod init;
+pub mod mining;
+pub mod rpc;
+pub mod shutdown;
+mod ui;
+pub mod warnings;
+
+pub use context::NodeContext;
+pub use init::{WalletFactory, run};

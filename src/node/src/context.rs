@@ -1,0 +1,102 @@
+//! What a running node consists of, as its RPC commands and interface objects see it.
+//!
+//! It exists from the moment the chain is loaded until the last user is gone, so nothing in it is optional except what
+//! really arrives later (the wallet) or changes (flags). No command runs before it exists: until then the RPC server
+//! answers every request with the warm-up error.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use common::args::Args;
+use common::chain::Chain;
+use interfaces::WalletLoader;
+use kernel::Kernel;
+
+use crate::events::EventHub;
+use crate::shutdown::Shutdown;
+use crate::warnings::Warnings;
+
+/// The parts of a running node.
+pub struct NodeContext {
+    /// Effective options.
+    pub args: Arc<Args>,
+    /// The chain in use.
+    pub chain: Chain,
+    /// Data directory of the chain, absolute.
+    pub net_datadir: PathBuf,
+    /// Directory that holds the block files, absolute.
+    pub blocks_dir: PathBuf,
+    /// The consensus engine with its chain state and mempool.
+    pub kernel: Arc<Kernel>,
+    /// Ends the program.
+    pub shutdown: Arc<Shutdown>,
+    /// What `getblockchaininfo` and others show under `warnings`.
+    pub warnings: Arc<Warnings>,
+    /// Distributes the kernel's events.
+    pub(crate) events: Arc<EventHub>,
+    /// When the program started, Unix seconds, not mocked.
+    pub start_time: i64,
+    wallet: OnceLock<Arc<dyn WalletLoader>>,
+    mempool_loaded: AtomicBool,
+}
+
+impl NodeContext {
+    /// Puts a node together; the wallet follows with [`NodeContext::set_wallet`].
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { args, chain, net_datadir, blocks_dir, kernel, shutdown, warnings, events, start_time } = parts;
+        NodeContext {
+            args,
+            chain,
+            net_datadir,
+            blocks_dir,
+            kernel,
+            shutdown,
+            warnings,
+            events,
+            start_time,
+            wallet: OnceLock::new(),
+            mempool_loaded: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the wallet side, if one runs.
+    pub fn wallet(&self) -> Option<&Arc<dyn WalletLoader>> {
+        self.wallet.get()
+    }
+
+    /// Keeps the wallet side. A second call changes nothing.
+    pub(crate) fn set_wallet(&self, wallet: Arc<dyn WalletLoader>) {
+        let _ = self.wallet.set(wallet);
+    }
+
+    /// Says whether loading the mempool from disk was tried (`getmempoolinfo.loaded`).
+    pub fn mempool_loaded(&self) -> bool {
+        self.mempool_loaded.load(Ordering::Acquire)
+    }
+
+    /// Records that the mempool file was read, or was not to be.
+    pub(crate) fn set_mempool_loaded(&self) {
+        self.mempool_loaded.store(true, Ordering::Release);
+    }
+
+    /// Waits until everything that happened before the call was delivered to the node's own listeners and to every
+    /// subscriber, in this process and in others (`syncwithvalidationinterfacequeue`).
+    pub fn sync_events(&self) {
+        self.kernel.sync_events();
+        self.events.sync();
+    }
+}
+
+/// What [`NodeContext::new`] needs.
+pub(crate) struct Parts {
+    pub args: Arc<Args>,
+    pub chain: Chain,
+    pub net_datadir: PathBuf,
+    pub blocks_dir: PathBuf,
+    pub kernel: Arc<Kernel>,
+    pub shutdown: Arc<Shutdown>,
+    pub warnings: Arc<Warnings>,
+    pub events: Arc<EventHub>,
+    pub start_time: i64,
+}

@@ -1,0 +1,85 @@
+//! The one place that ends the program: requested by RPC, signal, stop height or fatal error, waited for by the main
+//! thread. It is separate so that everything can ask for the end and nothing needs to know how it is carried out.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A request to end the program, and the exit code it will end with.
+#[derive(Debug, Default)]
+pub struct Shutdown {
+    requested: Mutex<bool>,
+    changed: Condvar,
+    exit_code: AtomicU8,
+}
+
+impl Shutdown {
+    /// Returns a handle on which nothing was requested yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the program to end. Returns whether this was the first request.
+    pub fn request(&self) -> bool {
+        let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !std::mem::replace(&mut *requested, true);
+        self.changed.notify_all();
+        first
+    }
+
+    /// Asks the program to end with exit code 1.
+    pub fn request_failure(&self) -> bool {
+        self.fail();
+        self.request()
+    }
+
+    /// Makes the exit code 1 without ending the program.
+    pub fn fail(&self) {
+        self.exit_code.store(1, Ordering::Release);
+    }
+
+    /// Says whether the end was requested.
+    pub fn is_requested(&self) -> bool {
+        *self.requested.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the request.
+    pub fn wait(&self) {
+        let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*requested {
+            requested = self.changed.wait(requested).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits for the request, at most for `timeout`; says whether it came.
+    pub fn wait_for(&self, timeout: Duration) -> bool {
+        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let (requested, _) = self
+            .changed
+            .wait_timeout_while(requested, timeout, |requested| !*requested)
+            .unwrap_or_else(PoisonError::into_inner);
+        *requested
+    }
+
+    /// Returns the exit code the program ends with.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_request_wins_and_wait_returns() {
+        let shutdown = Shutdown::new();
+        assert!(!shutdown.is_requested());
+        assert!(!shutdown.wait_for(Duration::ZERO));
+        assert!(shutdown.request());
+        assert!(!shutdown.request_failure());
+        shutdown.wait();
+        assert!(shutdown.wait_for(Duration::ZERO));
+        assert_eq!(shutdown.exit_code(), 1);
+    }
+}
