@@ -1,0 +1,56 @@
+//! What `./configure` decided, in `build/config.toml`. Separate from the command that writes it because build scripts
+//! read it too.
+//!
+//! **Invariant:** the file is rewritten only when its content changes, since build scripts watch it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::paths;
+
+/// The recorded choices. Absent means "look for yourself".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The prefix to take libraries and tools from and to install to; usually one that `depends` made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<PathBuf>,
+    /// Whether the split programs are built beside the monolith.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multiprocess: Option<bool>,
+}
+
+impl Config {
+    /// Reads the record of the clone at `root`; a missing or empty file is the default.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not what `./configure` writes.
+    pub fn load(root: &Path) -> Result<Config> {
+        let file = paths::config_file(root);
+        match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                toml::from_str(&text).with_context(|| format!("{} is damaged; run ./configure again", file.display()))
+            }
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
+            Err(err) => Err(err).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+
+    /// Writes the record if it differs from what is there.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn store(&self, root: &Path) -> Result<()> {
+        let file = paths::config_file(root);
+        let text = format!("# Written by ./configure.\n{}", toml::to_string(self)?);
+        if std::fs::read_to_string(&file).is_ok_and(|old| old == text) {
+            return Ok(());
+        }
+        if let Some(dir) = file.parent() {
+            std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        }
+        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+}

@@ -1,0 +1,15 @@
+//! The build driver as a library: the `depends` engine, the record `./configure` leaves, and the look-ups that build
+//! scripts make.
+//!
+//! It is separate from the `cargo xtask` program so that a crate's `build.rs` can use it as a build-dependency: the
+//! commands themselves live in the binary, and editing one does not rebuild the crates that only look things up here.
+//!
+//! **Invariant:** nothing in here names a package mirror or registry; those come from the machine.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod depends;
+pub mod find;
+pub mod paths;
+pub mod shell;
