@@ -1,0 +1,1 @@
+../../../../schemas/mp/proxy.capnp
