@@ -5,8 +5,7 @@
 //! answers every request with the warm-up error.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use common::args::Args;
 use common::chain::Chain;
@@ -15,6 +14,7 @@ use kernel::Kernel;
 
 use crate::events::EventHub;
 use crate::shutdown::Shutdown;
+use crate::tip::TipWatch;
 use crate::warnings::Warnings;
 
 /// The parts of a running node.
@@ -28,7 +28,7 @@ pub struct NodeContext {
     /// Directory that holds the block files, absolute.
     pub blocks_dir: PathBuf,
     /// The consensus engine with its chain state and mempool.
-    pub kernel: Arc<Kernel>,
+    pub kernel: Kernel,
     /// Ends the program.
     pub shutdown: Arc<Shutdown>,
     /// What `getblockchaininfo` and others show under `warnings`.
@@ -37,8 +37,7 @@ pub struct NodeContext {
     pub(crate) events: Arc<EventHub>,
     /// When the program started, Unix seconds, not mocked.
     pub start_time: i64,
-    wallet: OnceLock<Arc<dyn WalletLoader>>,
-    mempool_loaded: AtomicBool,
+    wallet: RwLock<Option<Arc<dyn WalletLoader>>>,
 }
 
 impl NodeContext {
@@ -55,36 +54,31 @@ impl NodeContext {
             warnings,
             events,
             start_time,
-            wallet: OnceLock::new(),
-            mempool_loaded: AtomicBool::new(false),
+            wallet: RwLock::default(),
         }
     }
 
     /// Returns the wallet side, if one runs.
-    pub fn wallet(&self) -> Option<&Arc<dyn WalletLoader>> {
-        self.wallet.get()
+    pub fn wallet(&self) -> Option<Arc<dyn WalletLoader>> {
+        self.wallet.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps the wallet side. A second call changes nothing.
-    pub(crate) fn set_wallet(&self, wallet: Arc<dyn WalletLoader>) {
-        let _ = self.wallet.set(wallet);
+    /// Keeps the wallet side, or lets go of it at the end: it holds the chain, which holds this.
+    pub(crate) fn set_wallet(&self, wallet: Option<Arc<dyn WalletLoader>>) {
+        *self.wallet.write().unwrap_or_else(PoisonError::into_inner) = wallet;
     }
 
-    /// Says whether loading the mempool from disk was tried (`getmempoolinfo.loaded`).
-    pub fn mempool_loaded(&self) -> bool {
-        self.mempool_loaded.load(Ordering::Acquire)
-    }
-
-    /// Records that the mempool file was read, or was not to be.
-    pub(crate) fn set_mempool_loaded(&self) {
-        self.mempool_loaded.store(true, Ordering::Release);
+    /// Returns the watch on the tip of the active chain, for commands that wait for a block.
+    pub fn tip_watch(&self) -> &TipWatch {
+        &self.events.tip
     }
 
     /// Waits until everything that happened before the call was delivered to the node's own listeners and to every
     /// subscriber, in this process and in others (`syncwithvalidationinterfacequeue`).
-    pub fn sync_events(&self) {
-        self.kernel.sync_events();
+    pub fn sync_events(&self) -> Result<(), kernel::Error> {
+        self.kernel.sync_events()?;
         self.events.sync();
+        Ok(())
     }
 }
 
@@ -94,7 +88,7 @@ pub(crate) struct Parts {
     pub chain: Chain,
     pub net_datadir: PathBuf,
     pub blocks_dir: PathBuf,
-    pub kernel: Arc<Kernel>,
+    pub kernel: Kernel,
     pub shutdown: Arc<Shutdown>,
     pub warnings: Arc<Warnings>,
     pub events: Arc<EventHub>,

@@ -6,14 +6,17 @@
 //! **Invariant:** this crate knows the wallet only as `interfaces::WalletLoader` and never how it is reached.
 #![forbid(unsafe_code)]
 
+pub mod broadcast;
 pub mod chain;
 pub mod context;
 mod events;
 pub mod init;
 pub mod mining;
+mod notify;
 pub mod rpc;
 pub mod shutdown;
-mod ui;
+pub mod tip;
+pub mod ui;
 pub mod warnings;
 
 pub use context::NodeContext;

@@ -4,19 +4,34 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A message that the programs of a pre-release build always show.
+/// What the programs of a pre-release build always show.
 const PRE_RELEASE: &str = "This is a pre-release test build - use at your own risk - do not use for mining or merchant \
                            applications";
+
+/// What a warning is about; warnings are listed in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// Consensus rules this program does not know are in force.
+    UnknownNewRules,
+    /// A chain with more work than the active one is invalid by our rules.
+    LargeWorkInvalidChain,
+    /// The clock disagrees with the peers'.
+    ClockOutOfSync,
+    /// The program is a test build.
+    PreReleaseBuild,
+    /// The program is about to end because of an internal error.
+    FatalInternalError,
+}
 
 /// The warnings in force, by cause.
 #[derive(Debug)]
 pub struct Warnings {
-    by_cause: Mutex<BTreeMap<String, String>>,
+    by_cause: Mutex<BTreeMap<Cause, String>>,
 }
 
 impl Default for Warnings {
     fn default() -> Self {
-        Self { by_cause: Mutex::new(BTreeMap::from([("".to_owned(), PRE_RELEASE.to_owned())])) }
+        Self { by_cause: Mutex::new(BTreeMap::from([(Cause::PreReleaseBuild, PRE_RELEASE.to_owned())])) }
     }
 }
 
@@ -26,19 +41,19 @@ impl Warnings {
         Self::default()
     }
 
-    /// Puts a warning in force. Returns whether its cause was new.
-    pub fn set(&self, cause: &str, message: &str) -> bool {
+    /// Puts a warning in force unless its cause has one. Returns whether it had none.
+    pub fn set(&self, cause: Cause, message: &str) -> bool {
         let mut warnings = self.by_cause.lock().unwrap_or_else(PoisonError::into_inner);
-        if warnings.contains_key(cause) {
+        if warnings.contains_key(&cause) {
             return false;
         }
-        warnings.insert(cause.to_owned(), message.to_owned());
+        warnings.insert(cause, message.to_owned());
         true
     }
 
     /// Lifts a warning. Returns whether it was in force.
-    pub fn unset(&self, cause: &str) -> bool {
-        self.by_cause.lock().unwrap_or_else(PoisonError::into_inner).remove(cause).is_some()
+    pub fn unset(&self, cause: Cause) -> bool {
+        self.by_cause.lock().unwrap_or_else(PoisonError::into_inner).remove(&cause).is_some()
     }
 
     /// Returns the messages in force.
@@ -52,13 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_warning_per_cause() {
+    fn one_warning_per_cause_in_order() {
         let warnings = Warnings::new();
-        assert_eq!(warnings.messages().len(), 1);
-        assert!(warnings.set("fork", "look out"));
-        assert!(!warnings.set("fork", "again"));
-        assert_eq!(warnings.messages()[1], "look out");
-        assert!(warnings.unset("fork"));
-        assert!(!warnings.unset("fork"));
+        assert_eq!(warnings.messages(), [PRE_RELEASE]);
+        assert!(warnings.set(Cause::UnknownNewRules, "look out"));
+        assert!(!warnings.set(Cause::UnknownNewRules, "again"));
+        assert!(warnings.set(Cause::FatalInternalError, "gone"));
+        assert_eq!(warnings.messages(), ["look out", PRE_RELEASE, "gone"]);
+        assert!(warnings.unset(Cause::UnknownNewRules));
+        assert!(!warnings.unset(Cause::UnknownNewRules));
     }
 }

@@ -1,0 +1,38 @@
+//! What the program tells its user outside the log: errors and warnings on stderr, progress as the RPC server's warm-up
+//! status. One place, so that the texts look the same from everywhere and each reaches the log as well.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Receives the progress texts of the start-up.
+type Progress = Box<dyn Fn(&str) + Send + Sync>;
+
+fn progress() -> &'static Mutex<Option<Arc<Progress>>> {
+    static PROGRESS: OnceLock<Mutex<Option<Arc<Progress>>>> = OnceLock::new();
+    PROGRESS.get_or_init(Mutex::default)
+}
+
+/// Sends progress texts to `listener` from now on.
+pub(crate) fn on_progress(listener: Option<Progress>) {
+    *progress().lock().unwrap_or_else(PoisonError::into_inner) = listener.map(Arc::new);
+}
+
+/// Tells what the start-up is busy with.
+pub(crate) fn init_message(text: &str) {
+    log::info!("init message: {text}");
+    let listener = progress().lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(listener) = listener {
+        listener(text);
+    }
+}
+
+/// Reports an error the program cannot go on from, on stderr and in the log.
+pub fn error(text: &str) {
+    log::error!("{text}");
+    eprintln!("Error: {text}");
+}
+
+/// Reports something the user should look at, on stderr and in the log.
+pub fn warning(text: &str) {
+    log::warn!("{text}");
+    eprintln!("Warning: {text}");
+}
