@@ -1,2 +1,13 @@
-//! `bitcoind`.
-fn main() {}
+//! `bitcoind`: node, wallet and RPC server in one process.
+
+use std::process::ExitCode;
+
+use common::args::Program;
+
+#[path = "../../details.rs"]
+mod details;
+
+fn main() -> ExitCode {
+    common::version::set_build_details(&details::text());
+    node::run(std::env::args().skip(1).collect(), Program::Bitcoind, Some(Box::new(wallet::loader)))
+}
