@@ -1,1 +1,14 @@
-//! common.
+//! What every program needs before it does anything: options, configuration files, data directory, clock and log.
+//!
+//! Nothing here knows of consensus, RPC or wallets, and nothing else of the workspace is used here.
+//!
+//! **Invariant:** the option table ([`args`]) and the log category table ([`logging`]) are the only places that name an
+//! option or a category; parser, help and checks derive from them.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod chain;
+pub mod clock;
+pub mod settings;
+pub mod time;
+pub mod version;

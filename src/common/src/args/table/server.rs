@@ -1,0 +1,25 @@
+//! Rows: the RPC server and listening for other processes.
+
+use super::Category::{Ipc, Rpc};
+use super::{DAEMONS, NODE_ONLY, Opt, WALLET_TOOL, flag, hidden, opt};
+
+pub(super) static ROWS: &[Opt] = &[
+    flag("rest", DAEMONS, Rpc, "Serve public REST requests").bool(false).pending(),
+    opt("rpcallowip", "=<ip>", DAEMONS, Rpc, "Accept RPC from this address, network/netmask or CIDR; may be given several times").multi(),
+    opt("rpcauth", "=<userpw>", DAEMONS, Rpc, "User and hashed password, <user>:<salt>$<hash>; may be given several times").multi().sensitive(),
+    opt("rpcbind", "=<addr>[:port]", DAEMONS, Rpc, "Listen for RPC on this address (127.0.0.1 and ::1 unless given together with -rpcallowip); may be given several times").multi().network_only(),
+    flag("rpcdoccheck", DAEMONS, Rpc, "Check RPC results against their documentation").bool(false).debug(),
+    opt("rpccookiefile", "=<loc>", DAEMONS, Rpc, "Cookie file (-norpccookiefile for none); relative to the data directory of the chain").path(".cookie"),
+    opt("rpccookieperms", "=<readable-by>", DAEMONS, Rpc, "Who may read the cookie file: owner, group or all (owner unless given)"),
+    opt("rpcpassword", "=<pw>", DAEMONS, Rpc, "Password for RPC").sensitive(),
+    opt("rpcport", "=<port>", DAEMONS, Rpc, "Port for RPC (8332, testnet3: 18332, testnet4: 48332, signet: 38332, regtest: 18443)").network_only(),
+    opt("rpcservertimeout", "=<n>", DAEMONS, Rpc, "Seconds until an idle or unfinished request is dropped").int(30).debug(),
+    opt("rpcthreads", "=<n>", DAEMONS, Rpc, "Threads that run RPC commands").int(16),
+    opt("rpcuser", "=<user>", DAEMONS, Rpc, "User name for RPC").sensitive(),
+    opt("rpcwhitelist", "=<whitelist>", DAEMONS, Rpc, "Commands a user may run, <user>:<command>,<command>; may be given several times").multi(),
+    flag("rpcwhitelistdefault", DAEMONS, Rpc, "Users without -rpcwhitelist may run nothing (1 if any -rpcwhitelist is given, else 0)"),
+    opt("rpcworkqueue", "=<n>", DAEMONS, Rpc, "Most requests waiting for a thread").int(64).debug(),
+    flag("server", DAEMONS, Rpc, "Accept RPC").bool(true),
+    opt("ipcbind", "=<address>", NODE_ONLY, Ipc, "Listen for other processes on a Unix socket: unix, unix:<path>; may be given several times").multi().pending(),
+    hidden("ipcfd", WALLET_TOOL),
+];

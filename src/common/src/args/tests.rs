@@ -1,0 +1,1 @@
+//! Precedence and error texts of options.
