@@ -1,0 +1,249 @@
+//! A connection to another process, as seen from any thread.
+
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::event_loop::{Command, EventLoop};
+use crate::{Interface, Object, Service};
+
+/// Limits and names of a connection.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name of the other side in the trace.
+    pub peer: String,
+    /// Longest message accepted, in bytes. What is read of one message counts against it too.
+    pub message_bytes: usize,
+    /// Most threads made for the other side.
+    pub threads: usize,
+    /// How long a dropped object may wait for the other side to destroy it.
+    pub destroy_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            peer: "peer".to_owned(),
+            message_bytes: 512 << 20,
+            threads: 256,
+            destroy_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What the event loop is to make of a connection.
+pub(crate) enum Role {
+    /// Calls the other side's bootstrap object, which becomes capability 0.
+    Client { interface: &'static Interface },
+    /// Offers this bootstrap object.
+    Server { service: Arc<dyn Service> },
+}
+
+/// A connection to another process.
+///
+/// Objects reached over it fail with [`crate::Error::Disconnected`] once it ended: when the other side went away, after
+/// [`Connection::close`], or when the last clone of this handle outside of the runtime was dropped.
+#[derive(Clone)]
+pub struct Connection {
+    pub(crate) shared: Arc<Shared>,
+    _closer: Option<Arc<Closer>>,
+}
+
+/// Closes the connection with the last handle.
+struct Closer(Arc<Shared>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.event_loop.queue().push(Command::Close { connection: self.0.id });
+    }
+}
+
+/// What every handle of a connection shares.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    pub(crate) event_loop: EventLoop,
+    pub(crate) options: Options,
+    closed: AtomicBool,
+    next_call: AtomicU64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Everything the connection held was let go.
+    ended: bool,
+    /// Calls of the other side being served.
+    active: usize,
+    /// Threads made for the other side.
+    threads: usize,
+    on_disconnect: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Shared {
+    fn new(event_loop: &EventLoop, options: Options) -> Arc<Shared> {
+        Arc::new(Shared {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            event_loop: event_loop.clone(),
+            options,
+            closed: AtomicBool::new(false),
+            next_call: AtomicU64::new(1),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn mark_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn next_call(&self) -> u64 {
+        self.next_call.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Wakes those who wait for the end and runs the callbacks. Not on the event loop.
+    pub(crate) fn mark_ended(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        let callbacks = std::mem::take(&mut state.on_disconnect);
+        drop(state);
+        self.changed.notify_all();
+        for callback in callbacks {
+            callback();
+        }
+    }
+
+    /// Counts one more thread made for the other side; `None` at the limit.
+    pub(crate) fn take_thread(self: &Arc<Self>, limit: usize) -> Option<ThreadSlot> {
+        let mut state = self.state();
+        if state.threads >= limit {
+            return None;
+        }
+        state.threads += 1;
+        Some(ThreadSlot(self.clone()))
+    }
+
+    pub(crate) fn serving(self: &Arc<Self>) -> Serving {
+        self.state().active += 1;
+        Serving(self.clone())
+    }
+}
+
+/// Counts a thread made for the other side.
+pub(crate) struct ThreadSlot(Arc<Shared>);
+
+impl Drop for ThreadSlot {
+    fn drop(&mut self) {
+        self.0.state().threads -= 1;
+    }
+}
+
+/// Counts a call being served.
+pub(crate) struct Serving(Arc<Shared>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.state().active -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Connection {
+    /// Connects to the process at the other end of a socket; returns its bootstrap object, of type `interface`.
+    ///
+    /// Does not wait: a peer that does not answer shows at the first call.
+    ///
+    /// # Errors
+    /// If the socket cannot be set up.
+    pub fn connect(
+        event_loop: &EventLoop,
+        stream: UnixStream,
+        interface: &'static Interface,
+        options: Options,
+    ) -> std::io::Result<(Connection, Object)> {
+        let connection = Self::attach(event_loop, stream, Role::Client { interface }, options)?;
+        let bootstrap = Object::new(connection.shared.clone(), 0);
+        Ok((connection, bootstrap))
+    }
+
+    /// Serves a bootstrap object to the process at the other end of a socket.
+    ///
+    /// # Errors
+    /// If the socket cannot be set up.
+    pub fn serve(
+        event_loop: &EventLoop,
+        stream: UnixStream,
+        service: Arc<dyn Service>,
+        options: Options,
+    ) -> std::io::Result<Connection> {
+        Self::attach(event_loop, stream, Role::Server { service }, options)
+    }
+
+    fn attach(event_loop: &EventLoop, stream: UnixStream, role: Role, options: Options) -> std::io::Result<Connection> {
+        stream.set_nonblocking(true)?;
+        let shared = Shared::new(event_loop, options);
+        event_loop.queue().push(Command::Attach { stream, shared: shared.clone(), role });
+        Ok(Connection { _closer: Some(Arc::new(Closer(shared.clone()))), shared })
+    }
+
+    /// A handle that does not keep the connection open.
+    pub(crate) fn weak(shared: Arc<Shared>) -> Connection {
+        Connection { shared, _closer: None }
+    }
+
+    /// Returns the name given to the other side.
+    pub fn peer(&self) -> &str {
+        &self.shared.options.peer
+    }
+
+    /// Says whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// Starts to end the connection. Calls in progress fail.
+    pub fn close(&self) {
+        self.shared.event_loop.queue().push(Command::Close { connection: self.shared.id });
+    }
+
+    /// Has `callback` run once the connection ended, at once if it has.
+    pub fn on_disconnect(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut state = self.shared.state();
+        if !state.ended {
+            state.on_disconnect.push(Box::new(callback));
+            return;
+        }
+        drop(state);
+        callback();
+    }
+
+    /// Waits until the connection ended.
+    pub fn wait(&self) {
+        let mut state = self.shared.state();
+        while !state.ended {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until the connection ended and no call of the other side is being served; `false` at the timeout.
+    pub fn wait_idle(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.shared.state();
+        while !state.ended || state.active > 0 {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}

@@ -1,0 +1,192 @@
+//! Parameters and results as values that move between threads.
+//!
+//! Everything that knows a schema works on these, on the thread that calls or serves; the event loop only copies them
+//! into and out of the RPC system's own messages, whatever their type.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use capnp::any_pointer;
+use capnp::message::{Builder, HeapAllocator};
+use capnp::private::capability::ClientHook;
+use capnp::traits::{FromPointerBuilder, FromPointerReader, Imbue, ImbueMut, Owned};
+
+use crate::slot::{slot, slot_index};
+use crate::{Error, Object, Service, proxy_capnp, shape_capnp};
+
+/// Capabilities by their number in a message.
+pub(crate) type CapTable = Vec<Option<Box<dyn ClientHook>>>;
+
+/// First allocation of a message, in words: enough for most calls.
+const FIRST_SEGMENT: u32 = 64;
+
+/// Something callable that a message refers to.
+#[derive(Clone)]
+pub(crate) enum Cap {
+    /// An object of the other side, or one reached over another connection.
+    Object(Object),
+    /// A local object to be served to the other side.
+    Service(Arc<dyn Service>),
+    /// The thread of the other side that serves the calling thread.
+    RequestThread,
+    /// The calling thread.
+    CallbackThread,
+}
+
+/// A finished message: bytes, and what its capability pointers stand for.
+pub(crate) struct Message {
+    pub(crate) body: Builder<HeapAllocator>,
+    pub(crate) caps: Vec<Option<Cap>>,
+}
+
+impl Message {
+    /// Copies a message out of the RPC system. `import` turns each capability into a handle.
+    pub(crate) fn copy(
+        from: any_pointer::Reader<'_>,
+        mut import: impl FnMut(Box<dyn ClientHook>) -> Object,
+    ) -> Result<Message, Error> {
+        let words = u32::try_from(from.target_size()?.word_count).map_err(Error::malformed)?;
+        let mut body = Builder::new(HeapAllocator::new().first_segment_words(words.saturating_add(2)));
+        let mut table = CapTable::new();
+        let mut root: any_pointer::Builder<'_> = body.init_root();
+        root.imbue_mut(&mut table);
+        root.set_as::<any_pointer::Owned>(from)?;
+        let caps = table.into_iter().map(|hook| hook.map(|hook| Cap::Object(import(hook)))).collect();
+        Ok(Message { body, caps })
+    }
+
+    /// The message as the RPC system copies it; `table` holds the capabilities `caps` stand for.
+    pub(crate) fn reader<'a>(&'a self, table: &'a CapTable) -> Result<any_pointer::Reader<'a>, Error> {
+        let mut root: any_pointer::Reader<'a> = self.body.get_root_as_reader()?;
+        root.imbue(table);
+        Ok(root)
+    }
+}
+
+/// A message being written.
+pub struct Draft {
+    body: Builder<HeapAllocator>,
+    table: CapTable,
+    exports: Exports,
+}
+
+/// Collects the objects a message being written refers to.
+#[derive(Clone, Default)]
+pub struct Exports(Rc<RefCell<Vec<Cap>>>);
+
+impl Draft {
+    /// Starts an empty message.
+    #[expect(clippy::new_without_default, reason = "a draft is not a plain value")]
+    pub fn new() -> Self {
+        let body = Builder::new(HeapAllocator::new().first_segment_words(FIRST_SEGMENT));
+        Draft { body, table: CapTable::new(), exports: Exports::default() }
+    }
+
+    /// Returns where to put the objects the message refers to.
+    pub fn exports(&self) -> Exports {
+        self.exports.clone()
+    }
+
+    /// Starts the message's root; what was written before is discarded.
+    pub fn root<'a, T: Owned>(&'a mut self) -> T::Builder<'a>
+    where
+        T::Builder<'a>: FromPointerBuilder<'a>,
+    {
+        let mut root: any_pointer::Builder<'a> = self.body.init_root();
+        root.imbue_mut(&mut self.table);
+        root.init_as()
+    }
+
+    pub(crate) fn finish(self) -> Message {
+        let sources = self.exports.0.borrow();
+        let caps = self.table.iter().map(|hook| sources.get(slot_index(hook.as_deref()?)?).cloned()).collect();
+        Message { body: self.body, caps }
+    }
+}
+
+impl Exports {
+    /// Returns a pointer to a local object for the message.
+    pub fn service(&self, service: Arc<dyn Service>) -> Box<dyn ClientHook> {
+        self.add(Cap::Service(service))
+    }
+
+    /// Returns a pointer to an object of another process for the message.
+    pub fn object(&self, object: &Object) -> Box<dyn ClientHook> {
+        self.add(Cap::Object(object.clone()))
+    }
+
+    /// Fills in the context of a call made by this thread.
+    pub fn context(&self, mut context: proxy_capnp::context::Builder<'_>) {
+        context.set_thread(capnp::capability::FromClientHook::new(self.add(Cap::RequestThread)));
+        context.set_callback_thread(capnp::capability::FromClientHook::new(self.add(Cap::CallbackThread)));
+    }
+
+    fn add(&self, cap: Cap) -> Box<dyn ClientHook> {
+        let mut caps = self.0.borrow_mut();
+        caps.push(cap);
+        slot(caps.len() - 1)
+    }
+}
+
+/// A message being read.
+pub struct Incoming {
+    body: Builder<HeapAllocator>,
+    table: CapTable,
+    imports: Imports,
+}
+
+/// The objects a message being read refers to.
+pub struct Imports(Vec<Option<Object>>);
+
+impl Incoming {
+    pub(crate) fn new(message: Message) -> Self {
+        let Message { body, caps } = message;
+        let table = caps.iter().enumerate().map(|(index, cap)| cap.as_ref().map(|_| slot(index))).collect();
+        let objects = caps.into_iter().map(|cap| match cap {
+            Some(Cap::Object(object)) => Some(object),
+            Some(Cap::Service(_) | Cap::RequestThread | Cap::CallbackThread) | None => None,
+        });
+        Incoming { body, table, imports: Imports(objects.collect()) }
+    }
+
+    /// Reads the message's root.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if the message is not what its type says.
+    pub fn root<'a, T: Owned>(&'a self) -> Result<T::Reader<'a>, Error>
+    where
+        T::Reader<'a>: FromPointerReader<'a>,
+    {
+        let mut root: any_pointer::Reader<'a> = self.body.get_root_as_reader()?;
+        root.imbue(&self.table);
+        Ok(root.get_as()?)
+    }
+
+    /// Returns the objects the message refers to.
+    pub fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
+    /// The caller's thread, from the context of the call.
+    pub(crate) fn callback_thread(&self) -> Result<Option<Object>, Error> {
+        let context = self.root::<shape_capnp::with_context::Owned>()?.get_context()?;
+        if !context.has_callback_thread() {
+            return Ok(None);
+        }
+        let thread = context.get_callback_thread()?;
+        self.imports.object(capnp::capability::FromClientHook::into_client_hook(thread)).map(Some)
+    }
+}
+
+impl Imports {
+    /// Returns the object behind a pointer of the message.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if the pointer is null or no object of this message.
+    pub fn object(&self, hook: Box<dyn ClientHook>) -> Result<Object, Error> {
+        slot_index(hook.as_ref())
+            .and_then(|index| self.0.get(index).cloned().flatten())
+            .ok_or_else(|| Error::malformed("an object is missing"))
+    }
+}

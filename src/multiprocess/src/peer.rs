@@ -1,0 +1,395 @@
+//! The event loop's side of a connection: the capabilities behind handles, the threads of both sides, the calls in
+//! progress.
+//!
+//! **Invariant:** everything here lives on the event loop's thread, and a borrow of a cell is never held while
+//! Cap'n Proto or a destructor may run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use capnp::MessageSize;
+use capnp::capability::{Client, FromClientHook, Response};
+use capnp::message::ReaderOptions;
+use capnp::private::capability::ClientHook;
+use capnp_rpc::rpc_twoparty_capnp::Side;
+use capnp_rpc::{CapabilityServerSet, Disconnector, RpcSystem, new_broken_cap, twoparty};
+use futures::channel::oneshot;
+use tokio::task::{AbortHandle, spawn_local};
+use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+
+use crate::connection::{Role, Shared};
+use crate::event_loop::{CallCommand, Chore, Peers, Queue};
+use crate::message::{Cap, CapTable, Message};
+use crate::proxy_capnp::{thread, thread_map};
+use crate::server::{self, ThreadServer};
+use crate::thread::{AnswerTo, ThreadContext};
+use crate::{Connection, Error, Interface, Kind, Object, shape_capnp};
+
+/// Buffers of a connection's stream, each way, in bytes.
+const BUFFER: usize = 64 << 10;
+
+/// How long an orderly close may take before the socket is dropped.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The event loop's side of a connection.
+pub(crate) struct Peer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: Arc<Queue>,
+    peers: Peers,
+    chores: Sender<Chore>,
+    caps: RefCell<Slab>,
+    /// Makes threads over there; known once `construct` was exchanged.
+    thread_map: RefCell<Option<thread_map::Client>>,
+    /// Their threads, by the id of ours that they serve.
+    request_threads: RefCell<HashMap<u64, thread::Client>>,
+    /// Our threads as they call back on them, by id.
+    callback_threads: RefCell<HashMap<u64, thread::Client>>,
+    /// Recognises our threads when they come back.
+    pub(crate) local_threads: RefCell<CapabilityServerSet<ThreadServer, thread::Client>>,
+    /// Threads for calls that name none.
+    pub(crate) pool: RefCell<Vec<Arc<ThreadContext>>>,
+    /// Our calls in progress, by ticket.
+    calls: RefCell<HashMap<u64, (AnswerTo, Option<AbortHandle>)>>,
+    /// Their calls being served on threads, by number.
+    serving: RefCell<HashMap<u64, oneshot::Sender<Result<Message, Error>>>>,
+    pub(crate) next_served: Cell<u64>,
+    disconnector: RefCell<Option<Disconnector<Side>>>,
+    rpc_task: RefCell<Option<AbortHandle>>,
+}
+
+/// Capabilities by number.
+#[derive(Default)]
+struct Slab {
+    entries: Vec<Option<Box<dyn ClientHook>>>,
+    free: Vec<usize>,
+}
+
+impl Slab {
+    fn insert(&mut self, hook: Box<dyn ClientHook>) -> usize {
+        if let Some(index) = self.free.pop() {
+            self.entries[index] = Some(hook);
+            return index;
+        }
+        self.entries.push(Some(hook));
+        self.entries.len() - 1
+    }
+
+    fn get(&self, index: usize) -> Option<Box<dyn ClientHook>> {
+        self.entries.get(index)?.as_ref().map(|hook| hook.add_ref())
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Box<dyn ClientHook>> {
+        let hook = self.entries.get_mut(index)?.take()?;
+        self.free.push(index);
+        Some(hook)
+    }
+}
+
+impl Peer {
+    /// Takes over a stream.
+    pub(crate) fn attach(
+        stream: UnixStream,
+        shared: Arc<Shared>,
+        role: Role,
+        queue: &Arc<Queue>,
+        peers: &Peers,
+        chores: &Sender<Chore>,
+    ) {
+        let peer = Rc::new(Peer {
+            shared: shared.clone(),
+            queue: queue.clone(),
+            peers: peers.clone(),
+            chores: chores.clone(),
+            caps: RefCell::default(),
+            thread_map: RefCell::default(),
+            request_threads: RefCell::default(),
+            callback_threads: RefCell::default(),
+            local_threads: RefCell::default(),
+            pool: RefCell::default(),
+            calls: RefCell::default(),
+            serving: RefCell::default(),
+            next_served: Cell::new(1),
+            disconnector: RefCell::default(),
+            rpc_task: RefCell::default(),
+        });
+        peers.borrow_mut().insert(shared.id, peer.clone());
+        let stream = match tokio::net::UnixStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                log::error!(target: "ipc", "{}: cannot use the socket: {error}", shared.options.peer);
+                peer.ended();
+                return;
+            }
+        };
+        peer.start(stream, role);
+    }
+
+    fn start(self: &Rc<Self>, stream: tokio::net::UnixStream, role: Role) {
+        let (reader, writer) = stream.into_split();
+        let reader = futures::io::BufReader::with_capacity(BUFFER, reader.compat());
+        let writer = futures::io::BufWriter::with_capacity(BUFFER, writer.compat_write());
+        let mut limits = ReaderOptions::new();
+        limits.traversal_limit_in_words(Some(self.shared.options.message_bytes / 8));
+        let side = if matches!(role, Role::Client { .. }) { Side::Client } else { Side::Server };
+        let network = Box::new(twoparty::VatNetwork::new(reader, writer, side, limits));
+        let rpc = match role {
+            Role::Server { service } => {
+                RpcSystem::new(network, Some(Client::new(server::new_object(self, service).into_client_hook())))
+            }
+            Role::Client { interface } => {
+                let mut rpc = RpcSystem::new(network, None);
+                let bootstrap: Client = rpc.bootstrap(Side::Server);
+                self.caps.borrow_mut().insert(bootstrap.hook.add_ref());
+                self.construct(&bootstrap, interface);
+                rpc
+            }
+        };
+        *self.disconnector.borrow_mut() = Some(rpc.get_disconnector());
+        let task = spawn_local(rpc);
+        *self.rpc_task.borrow_mut() = Some(task.abort_handle());
+        let peer = self.clone();
+        spawn_local(async move {
+            if let Ok(Err(error)) = task.await {
+                log::debug!(target: "ipc", "{}: {error}", peer.shared.options.peer);
+            }
+            peer.ended();
+        });
+    }
+
+    /// Exchanges thread maps with the other side. Calls need not wait for the answer.
+    fn construct(self: &Rc<Self>, bootstrap: &Client, interface: &'static Interface) {
+        let Some(method) = interface.method_of_kind(Kind::Construct) else { return };
+        let mut request = bootstrap
+            .new_call::<shape_capnp::with_thread_map::Owned, shape_capnp::with_thread_map::Owned>(
+                method.interface_id,
+                method.ordinal,
+                None,
+            );
+        request.get().set_thread_map(server::new_thread_map(self));
+        let sent = request.send();
+        *self.thread_map.borrow_mut() = Some(sent.pipeline.get_thread_map());
+        let peer = self.clone();
+        spawn_local(async move {
+            // The direct capability takes the place of the promised one.
+            if let Ok(response) = sent.promise.await
+                && let Ok(map) = response.get().and_then(|results| results.get_thread_map())
+            {
+                let promised = peer.thread_map.replace(Some(map));
+                drop(promised);
+            }
+        });
+    }
+
+    pub(crate) fn set_thread_map(&self, map: Option<thread_map::Client>) {
+        let old = self.thread_map.replace(map);
+        drop(old);
+    }
+
+    /// A handle for code that serves calls of this connection.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::weak(self.shared.clone())
+    }
+
+    /// Has something dropped or run away from the event loop.
+    pub(crate) fn chore(&self, chore: Chore) {
+        // The receiver outlives the event loop's sender.
+        let _ = self.chores.send(chore);
+    }
+
+    /// Makes a handle for a capability.
+    pub(crate) fn import(&self, hook: Box<dyn ClientHook>) -> Object {
+        let cap = self.caps.borrow_mut().insert(hook);
+        Object::new(self.shared.clone(), cap)
+    }
+
+    pub(crate) fn release(&self, cap: usize) {
+        let hook = self.caps.borrow_mut().remove(cap);
+        drop(hook);
+    }
+
+    fn capability(&self, object: &Object) -> Box<dyn ClientHook> {
+        let found = if object.connection_id() == self.shared.id {
+            self.caps.borrow().get(object.cap())
+        } else {
+            let other = self.peers.borrow().get(&object.connection_id()).cloned();
+            other.and_then(|other| other.caps.borrow().get(object.cap()))
+        };
+        found.unwrap_or_else(|| new_broken_cap(capnp::Error::disconnected("disconnected".to_owned())).hook)
+    }
+
+    /// Turns what a message refers to into capabilities. `call` says whose threads a context means.
+    pub(crate) fn export(
+        self: &Rc<Self>,
+        caps: &[Option<Cap>],
+        call: Option<(&Arc<ThreadContext>, Option<&Object>)>,
+    ) -> CapTable {
+        let export = |cap: &Cap| match (cap, call) {
+            (Cap::Object(object), _) => Some(self.capability(object)),
+            (Cap::Service(service), _) => Some(server::new_object(self, service.clone()).into_client_hook()),
+            (Cap::RequestThread, Some((_, Some(caller)))) => Some(self.capability(caller)),
+            (Cap::RequestThread, Some((thread, None))) => self.request_thread(thread),
+            (Cap::CallbackThread, Some((thread, _))) => Some(self.callback_thread(thread)),
+            (Cap::RequestThread | Cap::CallbackThread, None) => None,
+        };
+        caps.iter().map(|cap| cap.as_ref().and_then(export)).collect()
+    }
+
+    /// Their thread that serves this one of ours, made at its first call.
+    fn request_thread(self: &Rc<Self>, thread: &Arc<ThreadContext>) -> Option<Box<dyn ClientHook>> {
+        if let Some(known) = self.request_threads.borrow().get(&thread.id()) {
+            return Some(known.clone().into_client_hook());
+        }
+        let map = self.thread_map.borrow().clone()?;
+        let mut request = map.make_thread_request();
+        request.get().set_name(thread.name());
+        let sent = request.send();
+        let promised = sent.pipeline.get_result();
+        let id = thread.id();
+        self.request_threads.borrow_mut().insert(id, promised.clone());
+        let peer = self.clone();
+        spawn_local(async move {
+            let made = sent.promise.await.and_then(|response| response.get()?.get_result());
+            let mut threads = peer.request_threads.borrow_mut();
+            let replaced = match (made, threads.contains_key(&id)) {
+                (Ok(made), true) => threads.insert(id, made),
+                (Err(_), _) => threads.remove(&id),
+                (Ok(_), false) => None,
+            };
+            drop(threads);
+            drop(replaced);
+        });
+        Some(promised.into_client_hook())
+    }
+
+    fn callback_thread(&self, thread: &Arc<ThreadContext>) -> Box<dyn ClientHook> {
+        if let Some(known) = self.callback_threads.borrow().get(&thread.id()) {
+            return known.clone().into_client_hook();
+        }
+        let client = self.local_threads.borrow_mut().new_client(ThreadServer::waiting(thread.clone()));
+        self.callback_threads.borrow_mut().insert(thread.id(), client.clone());
+        client.into_client_hook()
+    }
+
+    pub(crate) fn thread_gone(&self, thread: u64) {
+        let request = self.request_threads.borrow_mut().remove(&thread);
+        let callback = self.callback_threads.borrow_mut().remove(&thread);
+        drop((request, callback));
+        self.local_threads.borrow_mut().gc();
+    }
+
+    /// Sends a call of ours.
+    pub(crate) fn call(self: &Rc<Self>, call: CallCommand) {
+        let CallCommand { target, method, message, thread, caller, ticket, answer } = call;
+        let hook = self.capability(&target);
+        let table = self.export(&message.caps, Some((&thread, caller.as_ref())));
+        let promise = message.reader(&table).and_then(|params| {
+            let size = MessageSize { word_count: params.target_size()?.word_count, cap_count: table.len() as u32 };
+            let mut request = hook.new_call(method.interface_id, method.ordinal, Some(size));
+            request.hook.get().set_as::<capnp::any_pointer::Owned>(params)?;
+            Ok(request.send().promise)
+        });
+        // The message's segments are copied; the handles it holds are released here, on the loop.
+        drop(message);
+        let promise = match promise {
+            Ok(promise) => promise,
+            Err(error) => return answer.send(Err(error)),
+        };
+        self.calls.borrow_mut().insert(ticket, (answer, None));
+        let peer = self.clone();
+        let task = spawn_local(async move {
+            let result = promise.await;
+            peer.answered(ticket, result);
+        });
+        if let Some((_, abort)) = self.calls.borrow_mut().get_mut(&ticket) {
+            *abort = Some(task.abort_handle());
+        }
+    }
+
+    fn answered(&self, ticket: u64, result: Result<Response<capnp::any_pointer::Owned>, capnp::Error>) {
+        let call = self.calls.borrow_mut().remove(&ticket);
+        let Some((answer, _)) = call else { return };
+        let message = result.map_err(Error::from).and_then(|response| {
+            let results = response.get()?;
+            Message::copy(results, |hook| self.import(hook))
+        });
+        answer.send(message);
+    }
+
+    /// Gives up on a call of ours.
+    pub(crate) fn cancel(&self, ticket: u64) {
+        let call = self.calls.borrow_mut().remove(&ticket);
+        if let Some((_, Some(task))) = call {
+            task.abort();
+        }
+    }
+
+    /// Notes a call of theirs that a thread is about to serve; its result arrives at the receiver.
+    pub(crate) fn begin_serving(&self, call: u64) -> oneshot::Receiver<Result<Message, Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.serving.borrow_mut().insert(call, sender);
+        receiver
+    }
+
+    /// Takes the result of a call of theirs.
+    pub(crate) fn served(&self, call: u64, result: Result<Message, Error>) {
+        let sender = self.serving.borrow_mut().remove(&call);
+        if let Some(sender) = sender {
+            // The receiver is gone if the call was cancelled.
+            let _ = sender.send(result);
+        }
+    }
+
+    /// Forgets a call of theirs that was cancelled.
+    pub(crate) fn end_serving(&self, call: u64) {
+        let sender = self.serving.borrow_mut().remove(&call);
+        drop(sender);
+    }
+
+    /// Ends the connection in an orderly way, or after a while in any.
+    pub(crate) fn close(self: &Rc<Self>) {
+        self.shared.mark_closed();
+        let disconnector = self.disconnector.borrow_mut().take();
+        let Some(disconnector) = disconnector else { return };
+        let peer = self.clone();
+        spawn_local(async move {
+            // An error here only says that the other side was faster.
+            let _ = tokio::time::timeout(CLOSE_LIMIT, disconnector).await;
+            let task = peer.rpc_task.borrow_mut().take();
+            if let Some(task) = task {
+                task.abort();
+            }
+            peer.ended();
+        });
+    }
+
+    /// Lets go of everything. Calls in progress fail, waiters wake.
+    pub(crate) fn ended(&self) {
+        self.shared.mark_closed();
+        if self.peers.borrow_mut().remove(&self.shared.id).is_none() {
+            return;
+        }
+        let calls = self.calls.take();
+        for (_, abort) in calls.values() {
+            if let Some(abort) = abort {
+                abort.abort();
+            }
+        }
+        drop(calls);
+        drop(self.serving.take());
+        drop(self.thread_map.take());
+        drop(self.request_threads.take());
+        drop(self.callback_threads.take());
+        drop(self.caps.take());
+        for thread in self.pool.take() {
+            thread.close();
+        }
+        drop(self.disconnector.take());
+        let shared = self.shared.clone();
+        self.chore(Box::new(move || shared.mark_ended()));
+    }
+}

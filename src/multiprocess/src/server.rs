@@ -1,0 +1,417 @@
+//! What the other side can call: local objects, and the threads its calls run on.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use capnp::any_pointer;
+use capnp::capability::{DispatchCallResult, FromClientHook, FromServer, Params, Promise, Results, Server};
+use capnp::private::capability::ClientHook;
+use capnp_rpc::{new_client, new_client_from_rc};
+
+use crate::connection::Serving;
+use crate::event_loop::{Command, Queue};
+use crate::message::{Draft, Incoming, Message};
+use crate::peer::Peer;
+use crate::proxy_capnp::{thread, thread_map};
+use crate::service::CallTrace;
+use crate::thread::{ThreadContext, with_caller};
+use crate::{Error, Interface, Kind, Method, ServerCall, Service, shape_capnp, trace};
+
+/// Serves a local object to the other side.
+pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
+    let interface = service.interface();
+    new_client_from_rc(Rc::new(ObjectServer { peer: peer.clone(), interface, service: RefCell::new(Some(service)) }))
+}
+
+/// Serves threads to the other side.
+pub(crate) fn new_thread_map(peer: &Rc<Peer>) -> thread_map::Client {
+    new_client(ThreadMapServer { peer: peer.clone() })
+}
+
+/// A local object as the RPC system calls it, whatever its interface.
+pub(crate) struct ObjectServer {
+    peer: Rc<Peer>,
+    interface: &'static Interface,
+    service: RefCell<Option<Arc<dyn Service>>>,
+}
+
+impl Drop for ObjectServer {
+    fn drop(&mut self) {
+        if let Some(service) = self.service.get_mut().take() {
+            // An object's destructor may wait, and may call back.
+            self.peer.chore(Box::new(move || drop(service)));
+        }
+    }
+}
+
+/// Connects [`ObjectServer`] to the RPC system.
+pub(crate) struct ObjectClient(Box<dyn ClientHook>);
+
+impl FromClientHook for ObjectClient {
+    fn new(hook: Box<dyn ClientHook>) -> Self {
+        ObjectClient(hook)
+    }
+
+    fn into_client_hook(self) -> Box<dyn ClientHook> {
+        self.0
+    }
+
+    fn as_client_hook(&self) -> &dyn ClientHook {
+        self.0.as_ref()
+    }
+}
+
+impl FromServer<ObjectServer> for ObjectClient {
+    type Dispatch = ObjectDispatch;
+
+    fn from_server(server: Rc<ObjectServer>) -> ObjectDispatch {
+        ObjectDispatch(server)
+    }
+}
+
+/// Dispatches calls to an [`ObjectServer`].
+#[derive(Clone)]
+pub(crate) struct ObjectDispatch(Rc<ObjectServer>);
+
+impl Deref for ObjectDispatch {
+    type Target = ObjectServer;
+
+    fn deref(&self) -> &ObjectServer {
+        &self.0
+    }
+}
+
+impl Server for ObjectDispatch {
+    fn dispatch_call(
+        self,
+        interface_id: u64,
+        method_id: u16,
+        params: Params<any_pointer::Owned>,
+        results: Results<any_pointer::Owned>,
+    ) -> DispatchCallResult {
+        let promise = match self.0.interface.find(interface_id, method_id) {
+            None => Promise::err(Error::Unsupported(format!("{} method {method_id}", self.0.interface.name)).into()),
+            Some((_, method)) if method.kind == Kind::Construct => self.0.construct(&params, results).into(),
+            Some((index, method)) => {
+                let next = &self.0.peer.next_served;
+                let call = next.replace(next.get() + 1);
+                Promise::from_future(self.0.serve(index, method, call, params, results))
+            }
+        };
+        DispatchCallResult::new(promise, false)
+    }
+
+    fn as_ptr(&self) -> usize {
+        Rc::as_ptr(&self.0) as usize
+    }
+}
+
+impl ObjectServer {
+    /// Exchanges thread maps.
+    fn construct(
+        &self,
+        params: &Params<any_pointer::Owned>,
+        mut results: Results<any_pointer::Owned>,
+    ) -> Result<(), capnp::Error> {
+        let theirs: shape_capnp::with_thread_map::Reader<'_> = params.hook.get()?.get_as()?;
+        self.peer.set_thread_map(theirs.has_thread_map().then(|| theirs.get_thread_map()).transpose()?);
+        let mut ours = results.hook.get()?.init_as::<shape_capnp::with_thread_map::Builder<'_>>();
+        ours.set_thread_map(new_thread_map(&self.peer));
+        Ok(())
+    }
+
+    /// Has a call served on the thread it names.
+    async fn serve(
+        self: Rc<Self>,
+        index: usize,
+        method: &'static Method,
+        call: u64,
+        params: Params<any_pointer::Owned>,
+        mut results: Results<any_pointer::Owned>,
+    ) -> Result<(), capnp::Error> {
+        let thread = self.find_thread(method, &params).await?;
+        let message = Message::copy(params.hook.get()?, |hook| self.peer.import(hook))?;
+        drop(params);
+        let service = match method.kind {
+            Kind::Destroy => self.service.borrow_mut().take(),
+            Kind::Call | Kind::Construct => self.service.borrow().clone(),
+        };
+        let Some(service) = service else {
+            return Err(Error::failed(format!("{} called on a destroyed object", method.name)).into());
+        };
+
+        let receiver = self.peer.begin_serving(call);
+        let cancelled = Cancelled { peer: &self.peer, call, flag: Arc::default() };
+        let work = Work {
+            service,
+            index,
+            method,
+            call,
+            message,
+            cancelled: cancelled.flag.clone(),
+            reply: Reply { queue: self.peer.queue.clone(), connection: self.peer.shared.id, call, sent: false },
+            connection: self.peer.connection(),
+            serving: self.peer.shared.serving(),
+        };
+        thread.post(Box::new(move || work.run()));
+        let message = receiver.await.map_err(|_| Error::Disconnected)??;
+        drop(cancelled);
+
+        let table = self.peer.export(&message.caps, None);
+        results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
+    }
+
+    async fn find_thread(
+        &self,
+        method: &Method,
+        params: &Params<any_pointer::Owned>,
+    ) -> Result<Arc<ThreadContext>, capnp::Error> {
+        let peer = &self.peer;
+        if !method.context {
+            return Ok(pooled(peer, true)?);
+        }
+        let context = params.hook.get()?.get_as::<shape_capnp::with_context::Reader<'_>>()?.get_context()?;
+        if !context.has_thread() {
+            return Ok(pooled(peer, false)?);
+        }
+        let client = context.get_thread()?;
+        let known = peer.local_threads.borrow().get_local_server_of_resolved(&client);
+        if let Some(server) = known {
+            return Ok(server.context.clone());
+        }
+        let client = capnp::capability::get_resolved_cap(client).await;
+        let known = peer.local_threads.borrow().get_local_server_of_resolved(&client);
+        match known {
+            Some(server) => Ok(server.context.clone()),
+            None => Err(capnp::Error::failed("invalid thread handle".to_owned())),
+        }
+    }
+}
+
+/// Stops a call from starting once nobody waits for its result.
+struct Cancelled<'a> {
+    peer: &'a Peer,
+    call: u64,
+    flag: Arc<AtomicBool>,
+}
+
+impl Drop for Cancelled<'_> {
+    fn drop(&mut self) {
+        self.flag.store(true, Ordering::Relaxed);
+        self.peer.end_serving(self.call);
+    }
+}
+
+/// A call on its way to a thread.
+struct Work {
+    service: Arc<dyn Service>,
+    index: usize,
+    method: &'static Method,
+    call: u64,
+    message: Message,
+    cancelled: Arc<AtomicBool>,
+    reply: Reply,
+    connection: crate::Connection,
+    serving: Serving,
+}
+
+/// The right to deliver a call's result. Dropped without, it says that the thread is gone.
+struct Reply {
+    queue: Arc<Queue>,
+    connection: u64,
+    call: u64,
+    sent: bool,
+}
+
+impl Reply {
+    fn send(mut self, result: Result<Message, Error>) {
+        self.push(result);
+    }
+
+    fn push(&mut self, result: Result<Message, Error>) {
+        self.sent = true;
+        self.queue.push(Command::Served { connection: self.connection, call: self.call, result });
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if !self.sent {
+            self.push(Err(Error::failed("the thread to run the call on is not waiting for one")));
+        }
+    }
+}
+
+impl Work {
+    fn run(self) {
+        let Work { service, index, method, call, message, cancelled, reply, connection, serving } = self;
+        if cancelled.load(Ordering::Relaxed) {
+            return;
+        }
+        let start = trace::enabled().then(Instant::now);
+        let trace = start.map(|_| CallTrace {
+            id: call,
+            name: method.name,
+            connection: connection.peer().to_owned(),
+            result: None,
+        });
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| serve_here(service, index, method, message, &connection, trace)))
+                .unwrap_or_else(|panic| {
+                    (Err(Error::failed(format!("{} panicked: {}", method.name, panic_text(&*panic)))), None)
+                });
+        let (result, text) = outcome;
+        if let Some(start) = start {
+            let time = trace::micros(start.elapsed());
+            let status = match &result {
+                Ok(_) => text.unwrap_or_else(|| "ok".to_owned()),
+                Err(error) => trace::shorten(|out| std::fmt::Write::write_fmt(out, format_args!("error: {error}"))),
+            };
+            log::debug!(target: "ipc", "{} sent #{call} {} {time} {status}", connection.peer(), method.name);
+        }
+        reply.send(result);
+        drop(serving);
+    }
+}
+
+/// Serves a call on the current thread.
+fn serve_here(
+    service: Arc<dyn Service>,
+    index: usize,
+    method: &'static Method,
+    message: Message,
+    connection: &crate::Connection,
+    trace: Option<CallTrace>,
+) -> (Result<Message, Error>, Option<String>) {
+    let params = Incoming::new(message);
+    let caller = if method.context {
+        match params.callback_thread() {
+            Ok(caller) => caller,
+            Err(error) => return (Err(error), None),
+        }
+    } else {
+        None
+    };
+    with_caller(connection.shared.id, caller, || {
+        let mut results = Draft::new();
+        if method.kind == Kind::Destroy {
+            drop(service);
+            return (Ok(results.finish()), None);
+        }
+        let mut call = ServerCall { params: &params, results: &mut results, trace, connection };
+        let served = service.serve(index, &mut call);
+        let text = call.trace.and_then(|trace| trace.result);
+        (served.map(|()| results.finish()), text)
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown reason")
+}
+
+/// One of our threads as the other side refers to it.
+pub(crate) struct ThreadServer {
+    context: Arc<ThreadContext>,
+    /// Made for the other side: ends with this object.
+    owned: bool,
+}
+
+impl ThreadServer {
+    /// A thread of ours that calls the other side.
+    pub(crate) fn waiting(context: Arc<ThreadContext>) -> Self {
+        ThreadServer { context, owned: false }
+    }
+}
+
+impl Drop for ThreadServer {
+    fn drop(&mut self) {
+        if self.owned {
+            self.context.close();
+        }
+    }
+}
+
+impl thread::Server for ThreadServer {
+    async fn get_name(
+        self: Rc<Self>,
+        _: thread::GetNameParams,
+        mut results: thread::GetNameResults,
+    ) -> Result<(), capnp::Error> {
+        results.get().set_result(self.context.name());
+        Ok(())
+    }
+}
+
+/// Makes threads for the other side.
+struct ThreadMapServer {
+    peer: Rc<Peer>,
+}
+
+impl thread_map::Server for ThreadMapServer {
+    async fn make_thread(
+        self: Rc<Self>,
+        params: thread_map::MakeThreadParams,
+        mut results: thread_map::MakeThreadResults,
+    ) -> Result<(), capnp::Error> {
+        let limit = self.peer.shared.options.threads;
+        self.peer.local_threads.borrow_mut().gc();
+        let from = params.get()?.get_name()?.to_str()?;
+        let context = spawn(&self.peer, &format!("from {from}"), limit)?;
+        let server = ThreadServer { context, owned: true };
+        results.get().set_result(self.peer.local_threads.borrow_mut().new_client(server));
+        Ok(())
+    }
+
+    async fn make_pool(
+        self: Rc<Self>,
+        params: thread_map::MakePoolParams,
+        _: thread_map::MakePoolResults,
+    ) -> Result<(), capnp::Error> {
+        if !self.peer.pool.borrow().is_empty() {
+            return Err(capnp::Error::failed("makePool called on connection with existing pool".to_owned()));
+        }
+        let limit = self.peer.shared.options.threads;
+        for index in 0..params.get()?.get_count() {
+            let context = spawn(&self.peer, &format!("pool/{index}"), limit)?;
+            self.peer.pool.borrow_mut().push(context);
+        }
+        Ok(())
+    }
+}
+
+/// Returns the thread of the pool with the least to do; makes one if `make` and there is none.
+fn pooled(peer: &Peer, make: bool) -> Result<Arc<ThreadContext>, Error> {
+    let least = peer.pool.borrow().iter().min_by_key(|thread| thread.load()).cloned();
+    if let Some(thread) = least {
+        return Ok(thread);
+    }
+    if !make {
+        return Err(Error::failed("no thread specified and no pool configured"));
+    }
+    let thread = spawn(peer, "pool/0", peer.shared.options.threads)?;
+    peer.pool.borrow_mut().push(thread.clone());
+    Ok(thread)
+}
+
+/// Starts a thread that runs calls of the other side until its context is closed.
+fn spawn(peer: &Peer, purpose: &str, limit: usize) -> Result<Arc<ThreadContext>, Error> {
+    let slot = peer.shared.take_thread(limit).ok_or_else(|| Error::failed("too many threads on one connection"))?;
+    // The name comes from outside: a system thread's name can hold neither control characters nor much text.
+    let purpose: String = purpose.chars().filter(|c| !c.is_control()).take(80).collect();
+    let name = format!("{} ({purpose})", crate::program_name());
+    let context = ThreadContext::new(name.clone(), true);
+    let running = context.clone();
+    let started = std::thread::Builder::new().name(name).spawn(move || {
+        running.serve();
+        drop(slot);
+    });
+    started.map_err(|error| Error::failed(format!("cannot start a thread: {error}")))?;
+    Ok(context)
+}

@@ -1,0 +1,265 @@
+//! Threads as calls see them: what a thread waits for, and what it is asked to do meanwhile.
+//!
+//! Every thread that calls has one [`ThreadContext`]. While it waits for an answer it also runs the calls the other
+//! side makes in between (`Context.callbackThread`); a thread made for a peer (`ThreadMap.makeThread`) runs that
+//! peer's calls and nothing else. Either way work is queued here, in order.
+//!
+//! **Invariant:** queued work always ends. Work that can no longer run is dropped, and dropping it answers it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::event_loop::{Command, Queue};
+use crate::message::Message;
+use crate::{Error, Object};
+
+/// Work for a thread.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// Answer to a call.
+pub(crate) type Answer = Result<Message, Error>;
+
+/// One thread's queue of answers and work.
+pub(crate) struct ThreadContext {
+    id: u64,
+    name: String,
+    /// Made for a peer: runs work whenever there is some.
+    serving: bool,
+    inbox: Mutex<Inbox>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Inbox {
+    answers: Vec<(u64, Answer)>,
+    jobs: VecDeque<Job>,
+    /// How many calls the thread is waiting for, one inside the other.
+    depth: usize,
+    closed: bool,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl ThreadContext {
+    pub(crate) fn new(name: String, serving: bool) -> Arc<Self> {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Arc::new(ThreadContext { id, name, serving, inbox: Mutex::default(), wake: Condvar::new() })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // Work runs outside of the lock, so that a panic cannot leave the queue half changed.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues work; drops it, which answers it, if the thread neither serves nor waits.
+    pub(crate) fn post(&self, job: Job) {
+        let mut inbox = self.inbox();
+        if inbox.closed || (!self.serving && inbox.depth == 0) {
+            drop(inbox);
+            drop(job);
+            return;
+        }
+        inbox.jobs.push_back(job);
+        drop(inbox);
+        self.wake.notify_one();
+    }
+
+    /// Returns how much work is queued.
+    pub(crate) fn load(&self) -> usize {
+        self.inbox().jobs.len()
+    }
+
+    /// Hands over the answer to a call the thread is waiting for.
+    fn answer(&self, call: u64, answer: Answer) {
+        let mut inbox = self.inbox();
+        inbox.answers.push((call, answer));
+        drop(inbox);
+        self.wake.notify_one();
+    }
+
+    /// Notes that a call is about to be made whose answer will be waited for.
+    pub(crate) fn enter(&self) {
+        self.inbox().depth += 1;
+    }
+
+    /// Waits for the answer to `call`, running queued work meanwhile. `None` at the deadline.
+    pub(crate) fn wait(&self, call: u64, deadline: Option<Instant>) -> Option<Answer> {
+        let mut inbox = self.inbox();
+        loop {
+            if let Some(index) = inbox.answers.iter().position(|(id, _)| *id == call) {
+                return Some(inbox.answers.swap_remove(index).1);
+            }
+            if let Some(job) = inbox.jobs.pop_front() {
+                drop(inbox);
+                run(job);
+                inbox = self.inbox();
+                continue;
+            }
+            inbox = match deadline {
+                None => self.wake.wait(inbox).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.checked_duration_since(Instant::now())?;
+                    self.wake.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Ends what [`Self::enter`] began. Answers no longer waited for are dropped.
+    pub(crate) fn leave(&self, call: u64) {
+        let mut inbox = self.inbox();
+        inbox.depth -= 1;
+        inbox.answers.retain(|(id, _)| *id != call);
+        let stale = if inbox.depth == 0 && !self.serving { std::mem::take(&mut inbox.jobs) } else { VecDeque::new() };
+        drop(inbox);
+        drop(stale);
+    }
+
+    /// Runs work until [`Self::close`].
+    pub(crate) fn serve(self: &Arc<Self>) {
+        CURRENT.with(|current| *current.context.borrow_mut() = Some(self.clone()));
+        let mut inbox = self.inbox();
+        while !inbox.closed {
+            inbox = match inbox.jobs.pop_front() {
+                Some(job) => {
+                    drop(inbox);
+                    run(job);
+                    self.inbox()
+                }
+                None => self.wake.wait(inbox).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Accepts no more work, drops what is queued and lets [`Self::serve`] return.
+    pub(crate) fn close(&self) {
+        let mut inbox = self.inbox();
+        inbox.closed = true;
+        let stale = std::mem::take(&mut inbox.jobs);
+        drop(inbox);
+        drop(stale);
+        self.wake.notify_all();
+    }
+}
+
+/// Runs work; a panic in it is reported by the work itself and must not end the thread.
+fn run(job: Job) {
+    if catch_unwind(AssertUnwindSafe(job)).is_err() {
+        log::error!(target: "ipc", "work for another process panicked");
+    }
+}
+
+/// The right to answer one call. Dropped without an answer, it answers that the connection is gone.
+pub(crate) struct AnswerTo {
+    thread: Arc<ThreadContext>,
+    call: u64,
+    answered: bool,
+}
+
+impl AnswerTo {
+    pub(crate) fn new(thread: Arc<ThreadContext>, call: u64) -> Self {
+        AnswerTo { thread, call, answered: false }
+    }
+
+    pub(crate) fn send(mut self, answer: Answer) {
+        self.answered = true;
+        self.thread.answer(self.call, answer);
+    }
+}
+
+impl Drop for AnswerTo {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.thread.answer(self.call, Err(Error::Disconnected));
+        }
+    }
+}
+
+/// What the current thread is to the runtime.
+#[derive(Default)]
+struct Current {
+    context: RefCell<Option<Arc<ThreadContext>>>,
+    /// By connection: the peer's thread that waits for the call being served, so that calls back run on it.
+    callers: RefCell<Vec<(u64, Object)>>,
+    /// Event loops that may hold objects for this thread.
+    loops: RefCell<Vec<Arc<Queue>>>,
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        let Some(context) = self.context.get_mut().take() else { return };
+        context.close();
+        for queue in self.loops.get_mut().drain(..) {
+            queue.push(Command::ThreadGone { thread: context.id });
+        }
+    }
+}
+
+thread_local! {
+    static CURRENT: Current = Current::default();
+    static IS_LOOP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the current thread as an event loop's: it must never wait.
+pub(crate) fn mark_loop_thread() {
+    IS_LOOP.with(|flag| flag.set(true));
+}
+
+/// Says whether the current thread may wait: it is no event loop and is not being torn down.
+pub(crate) fn may_wait() -> bool {
+    !IS_LOOP.with(Cell::get) && CURRENT.try_with(|_| ()).is_ok()
+}
+
+/// Returns the current thread's context, made at its first call, and the caller it is serving on `connection`.
+pub(crate) fn current(queue: &Arc<Queue>, connection: u64) -> (Arc<ThreadContext>, Option<Object>) {
+    CURRENT.with(|current| {
+        let mut context = current.context.borrow_mut();
+        let context = context.get_or_insert_with(|| ThreadContext::new(local_name(), false)).clone();
+        let mut loops = current.loops.borrow_mut();
+        if !loops.iter().any(|known| Arc::ptr_eq(known, queue)) {
+            loops.push(queue.clone());
+        }
+        let callers = current.callers.borrow();
+        let caller = callers.iter().rev().find(|(id, _)| *id == connection).map(|(_, thread)| thread.clone());
+        (context, caller)
+    })
+}
+
+/// Runs `work` as a call of `caller` over `connection`.
+pub(crate) fn with_caller<T>(connection: u64, caller: Option<Object>, work: impl FnOnce() -> T) -> T {
+    struct Pop(bool);
+    impl Drop for Pop {
+        fn drop(&mut self) {
+            if self.0 {
+                let popped = CURRENT.with(|current| current.callers.borrow_mut().pop());
+                drop(popped);
+            }
+        }
+    }
+    let pop = Pop(caller.is_some());
+    if let Some(caller) = caller {
+        CURRENT.with(|current| current.callers.borrow_mut().push((connection, caller)));
+    }
+    let result = work();
+    drop(pop);
+    result
+}
+
+/// Name of this thread for the other side: process and thread.
+fn local_name() -> String {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("thread");
+    format!("{}-{}/{name}", crate::program_name(), std::process::id())
+}
