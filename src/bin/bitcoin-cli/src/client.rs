@@ -1,0 +1,211 @@
+//! One JSON-RPC request over HTTP: address, credentials, answer.
+//!
+//! Separate from what is asked. Invariant: a failure to reach the server is a transient error and nothing else is,
+//! so that `-rpcwait` retries exactly those.
+
+use std::fs;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::error::CliError;
+use crate::options::ServerOptions;
+
+/// A server address and the credentials source for it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    options: ServerOptions,
+}
+
+/// Where the credentials came from, for the message when the server refuses them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Password,
+    Cookie,
+    NoCookieFile,
+    CookieDisabled,
+}
+
+impl Source {
+    fn refusal(self) -> &'static str {
+        match self {
+            Source::Password => "Incorrect rpcuser or rpcpassword were specified.",
+            Source::Cookie => "Cookie file credentials were invalid and no rpcpassword was specified.",
+            Source::NoCookieFile => "Failed to read cookie file and no rpcpassword was specified.",
+            Source::CookieDisabled => "Cookie file was disabled via -norpccookiefile and no rpcpassword was specified.",
+        }
+    }
+}
+
+impl Client {
+    /// A client for the server that the options name; nothing is opened yet.
+    pub fn new(options: ServerOptions) -> Client {
+        Client { options }
+    }
+
+    /// Sends the request that `request` makes and returns the parsed answer.
+    ///
+    /// The request is made only once the address is known to be good, so that the first mistake on the command line
+    /// is the one reported.
+    pub fn call(&self, endpoint: &str, request: impl FnOnce() -> Result<String, CliError>) -> Result<Value, CliError> {
+        let (host, port) = address(&self.options)?;
+        let (credentials, source) = self.credentials();
+        let body = request()? + "\n";
+        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let (status, body) =
+            self.post(&format!("http://{authority}{endpoint}"), &credentials, &body).map_err(|reason| {
+                CliError::Connection { host: host.clone(), port, reason: reason.replace("{host}", &host) }
+            })?;
+        match status {
+            401 => Err(CliError::Unauthorized { reason: source.refusal(), config: self.options.config_file.clone() }),
+            503 => Err(CliError::Unavailable(body)),
+            400 | 404 | 500 => parse(&body),
+            400.. => Err(CliError::Http(status)),
+            _ => parse(&body),
+        }
+    }
+
+    /// Uses `password` from now on; what `-stdinrpcpass` read.
+    pub fn set_password(&mut self, password: String) {
+        self.options.password = password;
+    }
+
+    fn credentials(&self) -> (String, Source) {
+        let options = &self.options;
+        if !options.password.is_empty() {
+            return (format!("{}:{}", options.user, options.password), Source::Password);
+        }
+        let Some(path) = &options.cookie_file else { return (String::new(), Source::CookieDisabled) };
+        match fs::read(path) {
+            Ok(bytes) => {
+                let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                (String::from_utf8_lossy(line).into_owned(), Source::Cookie)
+            }
+            Err(_) => (String::new(), Source::NoCookieFile),
+        }
+    }
+
+    fn post(&self, url: &str, credentials: &str, body: &str) -> Result<(u16, String), String> {
+        let timeout = u64::try_from(self.options.timeout).ok().filter(|s| *s > 0).map(Duration::from_secs);
+        // The server is one the user named: no proxy from the environment, no redirect elsewhere.
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .timeout_global(timeout)
+            .build()
+            .into();
+        let sent = agent
+            .post(url)
+            .header("Content-Type", "application/json")
+            .header("Connection", "close")
+            .header("Authorization", format!("Basic {}", STANDARD.encode(credentials)))
+            .send(body);
+        let mut response = sent.map_err(|error| reason(&error))?;
+        let status = response.status().as_u16();
+        let bytes = response.body_mut().with_config().limit(u64::MAX).read_to_vec().map_err(|error| reason(&error))?;
+        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
+fn reason(error: &ureq::Error) -> String {
+    use std::io::ErrorKind;
+    match error {
+        ureq::Error::HostNotFound | ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            "Could not resolve host: {host}".to_owned()
+        }
+        ureq::Error::ConnectionFailed => "Could not connect to the server".to_owned(),
+        ureq::Error::Timeout(_) => "timeout".to_owned(),
+        ureq::Error::Io(io) => match io.kind() {
+            ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                "Could not connect to the server".to_owned()
+            }
+            ErrorKind::UnexpectedEof => "EOF".to_owned(),
+            _ => format!("Read error: {io}"),
+        },
+        other => format!("HTTP error: {other}"),
+    }
+}
+
+fn parse(body: &str) -> Result<Value, CliError> {
+    if body.is_empty() {
+        return Err(CliError::EmptyResponse);
+    }
+    serde_json::from_str(body).map_err(|_| CliError::UnparsableReply)
+}
+
+/// The host and port to connect to: `-rpcport`, else the port in `-rpcconnect`, else the chain's.
+fn address(options: &ServerOptions) -> Result<(String, u16), CliError> {
+    let invalid = |option, value: &str| CliError::InvalidPort { option, value: value.to_owned() };
+    let (host, connect_port) =
+        split_host_port(&options.connect).ok_or_else(|| invalid("-rpcconnect", &options.connect))?;
+    let Some(given) = &options.port else {
+        return Ok((host.to_owned(), connect_port.unwrap_or(options.default_port)));
+    };
+    let port = port_number(given).ok_or_else(|| invalid("-rpcport", given))?;
+    if connect_port.is_some() {
+        eprintln!("Warning: Port specified in both -rpcconnect and -rpcport. Using -rpcport {port}");
+    }
+    Ok((host.to_owned(), port))
+}
+
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; `None` where a port is there but not one.
+fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || (host.starts_with('[') && host.ends_with(']')) => {
+            (host, Some(port_number(port)?))
+        }
+        _ => (text, None),
+    };
+    Some((host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host), port))
+}
+
+/// A port as Core reads one: decimal digits, 1 to 65535, no sign.
+fn port_number(text: &str) -> Option<u16> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().filter(|port| *port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(connect: &str, port: Option<&str>, expected: Result<(&str, u16), &str>) {
+        let options = ServerOptions {
+            connect: connect.to_owned(),
+            port: port.map(str::to_owned),
+            default_port: 18443,
+            user: String::new(),
+            password: String::new(),
+            cookie_file: None,
+            timeout: 1,
+            config_file: "bitcoin.conf".into(),
+        };
+        let got = address(&options).map_err(|e| e.to_string());
+        assert_eq!(got.as_ref().map(|(h, p)| (h.as_str(), *p)).map_err(String::as_str), expected, "{connect} {port:?}");
+    }
+
+    #[test]
+    fn addresses() {
+        check("127.0.0.1", None, Ok(("127.0.0.1", 18443)));
+        check("127.0.0.1:7", None, Ok(("127.0.0.1", 7)));
+        check("127.0.0.1:7", Some("8"), Ok(("127.0.0.1", 8)));
+        check("localhost", Some("8"), Ok(("localhost", 8)));
+        check("::1", None, Ok(("::1", 18443)));
+        check("[::1]", None, Ok(("::1", 18443)));
+        check("[::1]:9", None, Ok(("::1", 9)));
+        for bad in ["127.0.0.1:notaport", "127.0.0.1:-1", "127.0.0.1:0", "127.0.0.1:65536", "[::1]:0", "[::1]:x", "a:"]
+        {
+            check(bad, None, Err(&format!("Invalid port provided in -rpcconnect: {bad}")));
+        }
+        for bad in ["notaport", "-1", "0", "65536", "+1", ""] {
+            check("127.0.0.1", Some(bad), Err(&format!("Invalid port provided in -rpcport: {bad}")));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What the options say, read once.
+//!
+//! Separate so that the rest of the client works on plain data and can be tested without a command line.
+//! Invariant: nothing else in this program asks the options table.
+
+use std::path::PathBuf;
+
+use common::args::Args;
+
+use crate::error::CliError;
+
+/// One of the commands that the client composes itself from several requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Composite {
+    /// `-addrinfo`
+    AddrInfo,
+    /// `-generate`
+    Generate,
+    /// `-getinfo`
+    GetInfo,
+    /// `-netinfo`
+    NetInfo,
+}
+
+impl Composite {
+    const ALL: [(Composite, &'static str); 4] = [
+        (Composite::AddrInfo, "-addrinfo"),
+        (Composite::Generate, "-generate"),
+        (Composite::GetInfo, "-getinfo"),
+        (Composite::NetInfo, "-netinfo"),
+    ];
+}
+
+/// How to reach the server and who to be there.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// `-rpcconnect`, possibly with a port.
+    pub connect: String,
+    /// `-rpcport` as given.
+    pub port: Option<String>,
+    /// Port of the selected chain.
+    pub default_port: u16,
+    /// `-rpcuser`
+    pub user: String,
+    /// `-rpcpassword`; empty means the cookie.
+    pub password: String,
+    /// Where the cookie is, or `None` under `-norpccookiefile`.
+    pub cookie_file: Option<PathBuf>,
+    /// `-rpcclienttimeout` in seconds; zero or less waits for ever.
+    pub timeout: i64,
+    /// The configuration file, for messages.
+    pub config_file: PathBuf,
+}
+
+/// Everything that the options decide.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The server.
+    pub server: ServerOptions,
+    /// `-getinfo` and its like, if one was asked for.
+    pub composite: Option<Composite>,
+    /// `-named`
+    pub named: bool,
+    /// `-rpcid`
+    pub id: String,
+    /// `-rpcwallet`
+    pub wallet: Option<String>,
+    /// `-rpcwait`
+    pub wait: bool,
+    /// `-rpcwaittimeout` in seconds; zero or less waits for ever.
+    pub wait_timeout: i64,
+    /// `-stdin`
+    pub stdin: bool,
+    /// `-stdinrpcpass`
+    pub stdin_rpc_password: bool,
+    /// `-stdinwalletpassphrase`
+    pub stdin_wallet_passphrase: bool,
+    /// `-color`
+    pub color: String,
+}
+
+impl Options {
+    /// Reads them from the parsed command line and configuration file.
+    pub fn from_args(args: &Args) -> Result<Options, CliError> {
+        refuse_ipc(args)?;
+        let given = |option: &str| args.get(option);
+        Ok(Options {
+            server: ServerOptions {
+                connect: given("-rpcconnect").unwrap_or_else(|| "127.0.0.1".to_owned()),
+                port: given("-rpcport"),
+                default_port: args.chain().rpc_port(),
+                user: given("-rpcuser").unwrap_or_default(),
+                password: given("-rpcpassword").unwrap_or_default(),
+                cookie_file: args.net_path("-rpccookiefile", ".cookie"),
+                timeout: args.get_int("-rpcclienttimeout"),
+                config_file: args.config_file_path().unwrap_or_default(),
+            },
+            composite: composite(args)?,
+            named: args.get_bool("-named"),
+            id: given("-rpcid").unwrap_or_else(|| "1".to_owned()),
+            wallet: if args.is_negated("-rpcwallet") { None } else { given("-rpcwallet") },
+            wait: args.get_bool("-rpcwait"),
+            wait_timeout: args.get_int("-rpcwaittimeout"),
+            stdin: args.get_bool("-stdin"),
+            stdin_rpc_password: args.get_bool("-stdinrpcpass"),
+            stdin_wallet_passphrase: args.get_bool("-stdinwalletpassphrase"),
+            color: given("-color").unwrap_or_else(|| "auto".to_owned()),
+        })
+    }
+}
+
+/// Refuses `-ipcconnect` where it is asked for outright: this client speaks HTTP only.
+fn refuse_ipc(args: &Args) -> Result<(), CliError> {
+    let address = args.get("-ipcconnect").unwrap_or_else(|| "auto".to_owned());
+    if address == "auto" || args.is_negated("-ipcconnect") {
+        return Ok(());
+    }
+    if args.is_set("-rpcconnect") && !args.is_negated("-rpcconnect") {
+        return Err(CliError::Usage("-rpcconnect and -ipcconnect options cannot both be enabled".to_owned()));
+    }
+    Err(CliError::Usage("bitcoin-cli was not built with IPC support".to_owned()))
+}
+
+fn composite(args: &Args) -> Result<Option<Composite>, CliError> {
+    let found: Vec<&str> = Composite::ALL.iter().map(|(_, option)| *option).filter(|o| args.is_set(o)).collect();
+    if found.len() > 1 {
+        return Err(CliError::Usage(format!("Only one of {} may be specified.", found.join(", "))));
+    }
+    Ok(Composite::ALL.iter().find(|(_, option)| args.get_bool(option)).map(|(composite, _)| *composite))
+}
