@@ -8,6 +8,7 @@
 
 pub(crate) mod convert;
 mod scan;
+mod wallet_setting;
 
 use std::sync::Arc;
 
@@ -151,8 +152,13 @@ impl Chain for LocalChain {
     }
 
     fn update_wallet_setting(&self, update: WalletSettingUpdate) -> Result<bool> {
-        let WalletSettingUpdate { name, load_on_startup } = update;
-        self.context.args.update_wallet_setting(&name, load_on_startup).map_err(interfaces::Error::internal)
+        match wallet_setting::update(&self.context.args, &update) {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                log::warn!("{error}");
+                Ok(false)
+            }
+        }
     }
 
     fn abort_node(&self, message: String) -> Result<()> {

@@ -37,13 +37,16 @@ pub struct NodeContext {
     pub(crate) events: Arc<EventHub>,
     /// When the program started, Unix seconds, not mocked.
     pub start_time: i64,
+    /// Age in seconds at which a transaction leaves the mempool (`-mempoolexpiry`).
+    pub mempool_expiry: i64,
     wallet: RwLock<Option<Arc<dyn WalletLoader>>>,
 }
 
 impl NodeContext {
     /// Puts a node together; the wallet follows with [`NodeContext::set_wallet`].
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { args, chain, net_datadir, blocks_dir, kernel, shutdown, warnings, events, start_time } = parts;
+        let Parts { args, chain, net_datadir, blocks_dir, kernel, shutdown, warnings, events, start_time, mempool_expiry } =
+            parts;
         NodeContext {
             args,
             chain,
@@ -54,6 +57,7 @@ impl NodeContext {
             warnings,
             events,
             start_time,
+            mempool_expiry,
             wallet: RwLock::default(),
         }
     }
@@ -93,4 +97,5 @@ pub(crate) struct Parts {
     pub warnings: Arc<Warnings>,
     pub events: Arc<EventHub>,
     pub start_time: i64,
+    pub mempool_expiry: i64,
 }

@@ -11,6 +11,8 @@ pub mod chain;
 pub mod context;
 mod events;
 pub mod init;
+mod mempool_file;
+pub mod mempool_persist;
 pub mod mining;
 mod notify;
 pub mod rpc;

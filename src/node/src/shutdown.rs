@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Runs when the end is requested.
+type Hook = Box<dyn Fn() + Send>;
+
 /// A request to end the program, and the exit code it will end with.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Shutdown {
     requested: Mutex<bool>,
     changed: Condvar,
+    hooks: Mutex<Vec<Hook>>,
     exit_code: AtomicU8,
 }
 
@@ -24,7 +28,23 @@ impl Shutdown {
         let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
         let first = !std::mem::replace(&mut *requested, true);
         self.changed.notify_all();
+        drop(requested);
+        if first {
+            let hooks = std::mem::take(&mut *self.hooks.lock().unwrap_or_else(PoisonError::into_inner));
+            hooks.iter().for_each(|hook| hook());
+        }
         first
+    }
+
+    /// Runs `hook` on the thread that first asks for the end, at once if that has happened.
+    pub fn on_request(&self, hook: impl Fn() + Send + 'static) {
+        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        if *requested {
+            drop(requested);
+            hook();
+        } else {
+            self.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
+        }
     }
 
     /// Asks the program to end with exit code 1.
@@ -74,6 +94,14 @@ mod tests {
     #[test]
     fn first_request_wins_and_wait_returns() {
         let shutdown = Shutdown::new();
+        let ran = std::sync::Arc::new(AtomicU8::new(0));
+        let hook = |ran: &std::sync::Arc<AtomicU8>| {
+            let ran = ran.clone();
+            move || {
+                ran.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        shutdown.on_request(hook(&ran));
         assert!(!shutdown.is_requested());
         assert!(!shutdown.wait_for(Duration::ZERO));
         assert!(shutdown.request());
@@ -81,5 +109,8 @@ mod tests {
         shutdown.wait();
         assert!(shutdown.wait_for(Duration::ZERO));
         assert_eq!(shutdown.exit_code(), 1);
+        assert_eq!(ran.load(Ordering::SeqCst), 1);
+        shutdown.on_request(hook(&ran));
+        assert_eq!(ran.load(Ordering::SeqCst), 2);
     }
 }

@@ -1,8 +1,6 @@
 //! Combinations and values of options that the program refuses to start with, or warns about. Everything here runs
 //! before a lock is taken or a file written, and the first refusal ends the start.
 
-use std::path::Path;
-
 use common::args::Args;
 use common::chain::Chain;
 
@@ -21,14 +19,8 @@ const MIN_RESERVED_WEIGHT: i64 = 2_000;
 const MAX_SUBVERSION_LENGTH: usize = 256;
 
 /// Checks what can be checked without opening anything.
-pub(crate) fn check(args: &Args, chain: Chain, blocks_dir: &Path) -> Result<(), String> {
+pub(crate) fn check(args: &Args, chain: Chain) -> Result<(), String> {
     obsolete(args);
-    if !blocks_dir.is_dir() {
-        return Err(format!(
-            "Specified blocks directory \"{}\" does not exist.",
-            args.get("blocksdir").unwrap_or_default()
-        ));
-    }
     indexes(args)?;
     network(args)?;
     mining(args)?;

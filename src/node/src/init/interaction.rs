@@ -7,7 +7,7 @@ use common::args::Args;
 const BLOCKSONLY_MAX_MEMPOOL: i64 = 5;
 
 /// Sets what follows from the options given, and logs each change.
-pub(crate) fn apply(args: &mut Args) {
+pub(crate) fn apply(args: &Args) {
     let bound = ["bind", "whitebind"];
     for option in bound {
         if !args.get_all(option).is_empty() {
@@ -50,7 +50,7 @@ pub(crate) fn apply(args: &mut Args) {
     }
 }
 
-fn soft_set(args: &mut Args, cause: &str, option: &str, value: &str) {
+fn soft_set(args: &Args, cause: &str, option: &str, value: &str) {
     if args.soft_set(option, value) {
         log::info!("parameter interaction: {cause} -> setting -{option}={value}");
     }

@@ -1,0 +1,271 @@
+//! Starts, runs and stops the node, in the order users and other programs rely on: options are checked before anything
+//! is written, the RPC server answers before the chain is loaded, and what was started is stopped in reverse.
+//!
+//! **Invariant:** whatever the start got to before it failed, [`run`] stops in order.
+
+mod checks;
+mod engine_log;
+mod engine_options;
+mod fd_limit;
+mod interaction;
+mod load;
+mod money;
+mod pid_file;
+mod signals;
+mod stop;
+mod wallet;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::args::{Args, Program};
+use common::chain::Chain;
+use interfaces::{ProcessConfig, WalletLoader};
+
+use crate::chain::LocalChain;
+use crate::context::{NodeContext, Parts};
+use crate::events::{EngineListener, EventHub};
+use crate::shutdown::Shutdown;
+use crate::warnings::Warnings;
+use crate::{notify, ui};
+use stop::Running;
+
+/// Makes the wallet side, in this process or in another.
+pub type WalletFactory =
+    Box<dyn FnOnce(ProcessConfig, Arc<dyn interfaces::Chain>) -> interfaces::Result<Arc<dyn WalletLoader>> + Send>;
+
+/// Why the start failed; the text is shown after `Error: `.
+#[derive(Debug)]
+pub(crate) struct Failure(pub String);
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Failure(text)
+    }
+}
+
+/// Directories in use, absolute.
+pub(crate) struct Paths {
+    /// Data directory of the chain.
+    pub net_datadir: PathBuf,
+    /// Directory of the block files.
+    pub blocks_dir: PathBuf,
+}
+
+/// Runs a node from its command line, the program's name included, until it is asked to stop.
+pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>) -> ExitCode {
+    // Nothing the node writes is for others' eyes.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let start_time = common::clock::system_now();
+    let args = match read_options(argv, program) {
+        Ok(args) => Arc::new(args),
+        Err(Failure(text)) => {
+            ui::error(&text);
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(text) = information(&args) {
+        // Nobody may be left to read it.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+        return ExitCode::SUCCESS;
+    }
+    let shutdown = Arc::new(Shutdown::new());
+    let mut running = Running::default();
+    match start(&args, &shutdown, wallet, start_time, &mut running) {
+        Ok(()) => shutdown.wait(),
+        Err(Failure(text)) => {
+            ui::error(&text);
+            shutdown.request_failure();
+        }
+    }
+    running.stop(&args);
+    ExitCode::from(shutdown.exit_code())
+}
+
+/// Reads command line and configuration files, and what tests change of a chain's rules.
+fn read_options(argv: Vec<OsString>, program: Program) -> Result<Args, Failure> {
+    let args = Args::parse(program, argv).map_err(|error| Failure(error.to_string()))?;
+    let warnings = args.init_config().map_err(|error| Failure(error.to_string()))?;
+    for warning in warnings {
+        ui::warning(&warning);
+    }
+    engine_options::check_chain_options(&args, args.chain())?;
+    Ok(args)
+}
+
+/// Returns what `-help` or `-version` print, if one of them is given.
+fn information(args: &Args) -> Option<String> {
+    if args.get_bool("version") {
+        return Some(common::version::about("Bitcoin Core daemon", args.program().name()));
+    }
+    args.help_requested().then(|| {
+        format!(
+            "Bitcoin Core daemon version {} {}\n\n{}",
+            common::version::full_version(),
+            args.program().name(),
+            args.help_text()
+        )
+    })
+}
+
+/// Starts everything; what was started is in `running` even if a later step fails.
+fn start(
+    args: &Arc<Args>,
+    shutdown: &Arc<Shutdown>,
+    wallet: Option<WalletFactory>,
+    start_time: i64,
+    running: &mut Running,
+) -> Result<(), Failure> {
+    let chain = args.chain();
+    args.soft_set("server", "1");
+    common::logging::init(args);
+    log_version();
+    interaction::apply(args);
+    running.signals = Some(
+        signals::SignalThread::start(shutdown.clone()).map_err(|error| format!("Cannot receive signals: {error}"))?,
+    );
+    let connections = check_options(args, chain)?;
+    let paths = paths(args)?;
+    let options = engine_options::read(args, chain, &paths)?;
+    running.locks = lock_directories(&paths)?;
+    if let Some(path) = args.net_path("pid", "bitcoind.pid") {
+        running.pid_file = Some(pid_file::PidFile::create(&path)?);
+    }
+    open_log(args)?;
+    log::info!(
+        "Using at most {} automatic connections ({} file descriptors available)",
+        connections.automatic,
+        connections.descriptors
+    );
+    checks::check_ports(args)?;
+    let wallet = match wallet {
+        Some(factory) if !args.get_bool("disablewallet") => {
+            Some((factory, wallet::config(args, chain, &paths.net_datadir)?))
+        }
+        _ => {
+            log::info!("Wallet disabled!");
+            None
+        }
+    };
+    if args.get_bool("server") {
+        let server = start_server(args, shutdown)?;
+        running.server = Some(server);
+    }
+
+    let warnings = Arc::new(Warnings::new());
+    let events = Arc::new(EventHub::default());
+    shutdown.on_request({
+        let (interrupt, events) = (options.interrupt.clone(), events.clone());
+        move || {
+            interrupt.interrupt();
+            events.tip.close();
+        }
+    });
+    let listener = Arc::new(EngineListener::new(events.clone(), warnings.clone(), shutdown.clone(), args));
+    let mempool_expiry = options.mempool.expiry;
+    let Some(kernel) = load::open(args, options, listener)? else {
+        log::info!("Shutdown requested. Exiting.");
+        return Ok(());
+    };
+    let context = Arc::new(NodeContext::new(Parts {
+        args: args.clone(),
+        chain,
+        net_datadir: paths.net_datadir,
+        blocks_dir: paths.blocks_dir,
+        kernel,
+        shutdown: shutdown.clone(),
+        warnings,
+        events,
+        start_time,
+        mempool_expiry,
+    }));
+    running.context = Some(context.clone());
+    let import = load::start_import(context.clone()).map_err(|error| format!("Cannot start a thread: {error}"))?;
+    running.import = Some(import);
+    // Everything below looks at the tip, which a new data directory gets from the import.
+    context.tip_watch().wait_until(None, |_| true);
+    if shutdown.is_requested() {
+        return Ok(());
+    }
+    if let Some((factory, config)) = wallet {
+        load_wallets(&context, factory, config)?;
+    }
+    finish(args, &context, running);
+    Ok(())
+}
+
+fn log_version() {
+    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    log::info!("{} version {} ({build} build)", common::version::CLIENT_NAME, common::version::full_version());
+}
+
+fn check_options(args: &Args, chain: Chain) -> Result<fd_limit::Connections, Failure> {
+    let errors = args.section_errors();
+    if !errors.is_empty() {
+        return Err(Failure(errors.iter().map(|error| format!("{error}\n")).collect()));
+    }
+    if chain == Chain::Test {
+        log::info!(
+            "Warning: Support for testnet3 is deprecated and will be removed in an upcoming release. Consider \
+             switching to testnet4."
+        );
+    }
+    let warnings: String = args.section_warnings().iter().map(|warning| format!("{warning}\n")).collect();
+    if !warnings.is_empty() {
+        ui::warning(&warnings);
+    }
+    checks::check(args, chain)?;
+    let connections = fd_limit::raise(args)?;
+    common::logging::apply_categories(args).map_err(|error| error.to_string())?;
+    log::info!("Log output may contain privacy-sensitive information. Be cautious when sharing logs.");
+    if args.is_set("mocktime") {
+        let time = Some(args.get_int("mocktime")).filter(|time| *time != 0);
+        common::clock::set_mock_time(time);
+        kernel::set_mock_time(time);
+    }
+    Ok(connections)
+}
+
+fn paths(args: &Args) -> Result<Paths, Failure> {
+    let blocks_dir = args
+        .blocks_dir()
+        .ok_or_else(|| format!("Specified blocks directory \"{}\" does not exist.", args.get_str("blocksdir")))?;
+    std::fs::create_dir_all(&blocks_dir)
+        .map_err(|error| format!("cannot create directory {}: {error}", blocks_dir.display()))?;
+    Ok(Paths { net_datadir: args.net_datadir(), blocks_dir })
+}
+
+fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirectoryLock>, Failure> {
+    let lock = |path: &PathBuf| common::datadir::lock(path).map_err(|error| Failure(error.to_string()));
+    Ok(vec![lock(&paths.net_datadir)?, lock(&paths.blocks_dir)?])
+}
+
+/// Loads the wallets, on this side or the other.
+fn load_wallets(context: &Arc<NodeContext>, factory: WalletFactory, config: ProcessConfig) -> Result<(), Failure> {
+    let unreachable = |error: interfaces::Error| Failure(format!("Cannot start the wallet: {error}"));
+    let chain = Arc::new(LocalChain::new(context.clone()));
+    let loader = factory(config, chain).map_err(unreachable)?;
+    context.set_wallet(Some(loader.clone()));
+    ui::init_message("Verifying wallet(s)…");
+    loader.load_wallets().map_err(unreachable)?.map_err(|error| Failure(error.message))
+}
+
+/// Opens the server to commands and tells everyone that the node is there.
+fn finish(args: &Args, context: &Arc<NodeContext>, running: &Running) {
+    if let Some(tip) = context.tip_watch().tip() {
+        log::info!("nBestHeight = {}", tip.height);
+    }
+    if let Some(server) = &running.server {
+        server.add(crate::rpc::commands(context.clone()));
+        if let Some(wallet) = context.wallet() {
+            server.add(Arc::new(rpc::remote::WalletCommands::new(wallet)));
+        }
+        server.finish_warmup();
+    }
+    ui::on_progress(None);
+    ui::init_message("Done loading");
+    notify::spawn(args.get("startupnotify").unwrap_or_default());
+}

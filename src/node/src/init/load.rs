@@ -1,0 +1,77 @@
+//! Opens the chain: reads the block index and the UTXO set, connects what is stored, and loads the mempool, telling the
+//! user what it is busy with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::args::Args;
+use kernel::{Kernel, LoadError, Options};
+
+use super::Failure;
+use super::engine_log::EngineLog;
+use crate::events::EngineListener;
+use crate::{NodeContext, mempool_persist, ui};
+
+/// Opens the data directory. `None` when the start was interrupted.
+pub(crate) fn open(args: &Args, options: Options, listener: Arc<EngineListener>) -> Result<Option<Kernel>, Failure> {
+    log::info!(
+        "* Using {:.1} MiB for in-memory UTXO set (plus up to {:.1} MiB of unused mempool space)",
+        mebibytes(options.db_cache),
+        mebibytes(options.mempool.max_size)
+    );
+    ui::init_message("Loading block index…");
+    let reindexing = options.reindex;
+    let retry = args.get_all("test").iter().any(|option| option == "reindex_after_failure_noninteractive_yes");
+    let result = match Kernel::load(options.clone(), listener.clone(), Arc::new(EngineLog)) {
+        Err(error) if error.reindex_may_help() && !reindexing && retry => {
+            Kernel::load(Options { reindex: true, ..options }, listener, Arc::new(EngineLog))
+        }
+        other => other,
+    };
+    match result {
+        Ok(kernel) => Ok(Some(kernel)),
+        Err(LoadError::Interrupted) => Ok(None),
+        Err(error) if error.reindex_may_help() && !reindexing => {
+            Err(Failure(format!("{error}.\nPlease restart with -reindex or -reindex-chainstate to recover.")))
+        }
+        Err(error) => Err(Failure(error.to_string())),
+    }
+}
+
+/// Connects what is stored and reads the mempool, on a thread of its own: the node serves its users meanwhile.
+pub(crate) fn start_import(context: Arc<NodeContext>) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("initload".to_owned()).spawn(move || {
+        log::info!("initload thread start");
+        let files: Vec<PathBuf> = context.args.get_all("loadblock").into_iter().map(PathBuf::from).collect();
+        match context.kernel.import_blocks(&files) {
+            Ok(()) => {}
+            Err(kernel::Error::Interrupted | kernel::Error::Closed) => return,
+            Err(error) => {
+                crate::events::abort(&context.warnings, &context.shutdown, &error.to_string());
+                return;
+            }
+        }
+        if context.args.get_bool("stopafterblockimport") {
+            log::info!("Stopping after block import");
+            context.shutdown.request();
+            return;
+        }
+        if context.args.get_bool("persistmempool") {
+            let path = mempool_persist::path(&context.net_datadir);
+            let stop = || context.shutdown.is_requested();
+            let options = mempool_persist::ImportOptions::default();
+            // Every failure was logged where it happened; the mempool is simply empty then.
+            let _ = mempool_persist::load(&context.kernel, &path, context.mempool_expiry, options, &stop);
+        }
+        if !context.shutdown.is_requested()
+            && let Err(error) = context.kernel.set_mempool_loaded(true)
+        {
+            log::debug!("{error}");
+        }
+        log::info!("initload thread exit");
+    })
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

@@ -1,0 +1,36 @@
+//! What the wallet side is told at the start. It is put together here because the wallet may be another process, which
+//! reads no options itself.
+
+use std::path::{Path, PathBuf};
+
+use common::args::Args;
+use common::chain::Chain;
+use interfaces::{ProcessConfig, Setting};
+
+/// Returns the wallet's configuration, or why `-walletdir` cannot be used.
+pub(crate) fn config(args: &Args, chain: Chain, net_datadir: &Path) -> Result<ProcessConfig, String> {
+    let wallet_dir = wallet_dir(args, net_datadir)?;
+    let settings =
+        args.effective_settings().into_iter().map(|(name, values)| Setting { name, values }).collect::<Vec<_>>();
+    Ok(ProcessConfig {
+        chain: chain.name().to_owned(),
+        net_datadir: net_datadir.display().to_string(),
+        wallet_dir: wallet_dir.display().to_string(),
+        settings,
+    })
+}
+
+fn wallet_dir(args: &Args, net_datadir: &Path) -> Result<PathBuf, String> {
+    if !args.is_set("walletdir") {
+        let wallets = net_datadir.join("wallets");
+        return Ok(if wallets.is_dir() { wallets } else { net_datadir.to_owned() });
+    }
+    let given = args.get_path("walletdir", "").unwrap_or_default();
+    let refuse = |what: &str| Err(format!("Specified -walletdir \"{}\" {what}", given.display()));
+    match given.canonicalize() {
+        Err(_) => refuse("does not exist"),
+        Ok(path) if !path.is_dir() => refuse("is not a directory"),
+        Ok(_) if !given.is_absolute() => refuse("is a relative path"),
+        Ok(path) => Ok(path),
+    }
+}
