@@ -57,8 +57,8 @@ pub(crate) struct Paths {
 
 /// Runs a node from its command line, the program's name included, until it is asked to stop.
 pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>) -> ExitCode {
-    // Nothing the node writes is for others' eyes.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    common::datadir::set_private_umask();
+    common::logging::install();
     let start_time = common::clock::system_now();
     let args = match read_options(argv, program) {
         Ok(args) => Arc::new(args),
@@ -121,7 +121,6 @@ fn start(
 ) -> Result<(), Failure> {
     let chain = args.chain();
     args.soft_set("server", "1");
-    common::logging::init(args);
     log_version();
     interaction::apply(args);
     running.signals = Some(
@@ -219,7 +218,8 @@ fn check_options(args: &Args, chain: Chain) -> Result<fd_limit::Connections, Fai
     }
     checks::check(args, chain)?;
     let connections = fd_limit::raise(args)?;
-    common::logging::apply_categories(args).map_err(|error| error.to_string())?;
+    common::logging::configure_categories(args).map_err(|error| error.to_string())?;
+    engine_log::follow_categories();
     log::info!("Log output may contain privacy-sensitive information. Be cautious when sharing logs.");
     if args.is_set("mocktime") {
         let time = Some(args.get_int("mocktime")).filter(|time| *time != 0);
@@ -238,9 +238,44 @@ fn paths(args: &Args) -> Result<Paths, Failure> {
     Ok(Paths { net_datadir: args.net_datadir(), blocks_dir })
 }
 
-fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirectoryLock>, Failure> {
+fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirLock>, Failure> {
     let lock = |path: &PathBuf| common::datadir::lock(path).map_err(|error| Failure(error.to_string()));
     Ok(vec![lock(&paths.net_datadir)?, lock(&paths.blocks_dir)?])
+}
+
+/// Opens the log and begins it with where everything is.
+fn open_log(args: &Args) -> Result<(), Failure> {
+    let options = common::logging::options(args);
+    common::logging::start(&options).map_err(|error| error.to_string())?;
+    if !args.get_bool("logtimestamps") {
+        log::info!("Startup time: {}", common::time::iso8601(common::clock::now()));
+    }
+    log::info!("Default data directory {}", common::datadir::default_datadir().display());
+    log::info!("Using data directory {}", args.net_datadir().display());
+    match args.config_file_path() {
+        None => log::info!("Config file: <disabled>"),
+        Some(path) if path.is_dir() => log::warn!("Config file: {} (is directory, not file)", path.display()),
+        Some(path) if path.exists() => log::info!("Config file: {}", path.display()),
+        Some(path) if args.is_set("conf") => {
+            ui::warning(&format!("The specified config file {} does not exist", path.display()));
+        }
+        Some(path) => log::info!("Config file: {} (not found, skipping)", path.display()),
+    }
+    args.log_args();
+    if let Some(path) = args.get_path("datadir", "").filter(|path| args.is_set("datadir") && !path.is_absolute()) {
+        log::warn!(
+            "Relative datadir option '{}' specified, which will be interpreted relative to the current working \
+             directory '{}'. This is fragile, because if bitcoin is started in the future from a different location, \
+             it will be unable to locate the current data files. There could also be data loss if bitcoin is started \
+             while in a temporary directory.",
+            path.display(),
+            std::env::current_dir().unwrap_or_default().display()
+        );
+    }
+    if !options.rate_limit {
+        log::info!("Log rate limiting disabled");
+    }
+    Ok(())
 }
 
 /// Loads the wallets, on this side or the other.

@@ -1,2 +1,12 @@
-//! `bitcoin-wallet`.
-fn main() {}
+//! `bitcoin-wallet`: the wallets, served to the `bitcoin-node` that started this process.
+
+use std::process::ExitCode;
+
+#[path = "../../details.rs"]
+mod details;
+mod serve;
+
+fn main() -> ExitCode {
+    common::version::set_build_details(&details::text());
+    serve::main(std::env::args_os().collect())
+}

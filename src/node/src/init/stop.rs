@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use common::args::Args;
-use common::datadir::DirectoryLock;
+use common::datadir::DirLock;
 
 use super::pid_file::PidFile;
 use super::signals::SignalThread;
@@ -15,7 +15,7 @@ use crate::{NodeContext, mempool_persist, notify, ui};
 #[derive(Default)]
 pub(super) struct Running {
     pub signals: Option<SignalThread>,
-    pub locks: Vec<DirectoryLock>,
+    pub locks: Vec<DirLock>,
     pub pid_file: Option<PidFile>,
     pub server: Option<Arc<rpc::server::Server>>,
     pub context: Option<Arc<NodeContext>>,

@@ -1,0 +1,119 @@
+//! What the wallet process does: waits for its parent's configuration, serves the wallets, ends when the connection
+//! does.
+//!
+//! Ctrl-C on a terminal reaches every process there, and a service manager may signal a whole group. This process must
+//! not end before its parent has told it to, so it leaves both to the parent and follows the end of the connection.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::args::{Args, Program};
+use interfaces::{Chain, Echo, Error, Init, ProcessConfig, Result, WalletLoader};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// Name of this process's log file, in the data directory of the chain. `-nodebuglogfile` switches it off, too.
+const LOG_FILE: &str = "wallet.log";
+
+/// Runs the process from its command line, the program's name included.
+pub fn main(argv: Vec<OsString>) -> ExitCode {
+    let args = match Args::parse(Program::BitcoinWallet, argv) {
+        Ok(args) => args,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    if args.get_bool("version") {
+        print!("{}", common::version::about("Bitcoin Core bitcoin-wallet utility", Program::BitcoinWallet.name()));
+        return ExitCode::SUCCESS;
+    }
+    if args.help_requested() {
+        print!(
+            "Bitcoin Core bitcoin-wallet utility version {}\n\nUsage: started by bitcoin-node as bitcoin-wallet \
+             -ipcfd=<n>\n\n{}",
+            common::version::full_version(),
+            args.help_text()
+        );
+        return ExitCode::SUCCESS;
+    }
+    let Some(value) = args.get("ipcfd") else {
+        return refuse("bitcoin-wallet serves the bitcoin-node that starts it; it has no commands of its own yet");
+    };
+    match value.parse() {
+        Ok(fd) => serve(fd),
+        Err(_) => refuse(&format!("-ipcfd={value} is not the number of a file descriptor")),
+    }
+}
+
+fn refuse(text: &str) -> ExitCode {
+    eprintln!("Error: {text}");
+    ExitCode::FAILURE
+}
+
+/// Serves the connection until it ends, then closes the wallets.
+fn serve(fd: i32) -> ExitCode {
+    let ignored = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        if let Err(error) = signal_hook::flag::register(signal, ignored.clone()) {
+            return refuse(&format!("cannot leave signals to the parent process: {error}"));
+        }
+    }
+    let init = Arc::new(WalletInit::default());
+    let served = ipc::serve_fd(fd, init.clone());
+    let loader = init.loader.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(loader) = loader
+        && let Err(error) = loader.stop()
+    {
+        log::error!("the wallets could not be closed: {error}");
+    }
+    match served {
+        Ok(()) => {
+            log::info!("Shutdown done");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What this process offers to its parent.
+#[derive(Default)]
+struct WalletInit {
+    loader: Mutex<Option<Arc<dyn WalletLoader>>>,
+}
+
+struct LocalEcho;
+
+impl Echo for LocalEcho {
+    fn echo(&self, echo: String) -> Result<String> {
+        Ok(echo)
+    }
+}
+
+impl Init for WalletInit {
+    fn make_echo(&self) -> Result<Arc<dyn Echo>> {
+        Ok(Arc::new(LocalEcho))
+    }
+
+    fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
+        start_log(&config)?;
+        let loader = wallet::loader(config, chain)?;
+        *self.loader.lock().unwrap_or_else(PoisonError::into_inner) = Some(loader.clone());
+        Ok(loader)
+    }
+}
+
+/// Starts the log with the parent's options, in a file of its own.
+fn start_log(config: &ProcessConfig) -> Result<()> {
+    let chain = config.chain.parse().map_err(Error::internal)?;
+    let settings = config.settings.iter().map(|setting| (setting.name.clone(), setting.values.clone()));
+    let args = Args::from_settings(Program::BitcoinNode, chain, PathBuf::from(&config.net_datadir), settings);
+    if args.is_set("mocktime") {
+        common::clock::set_mock_time(Some(args.get_int("mocktime")));
+    }
+    common::logging::init(&args, Some(LOG_FILE)).map_err(Error::internal)?;
+    log::info!("{} wallet process version {}", common::version::CLIENT_NAME, common::version::full_version());
+    Ok(())
+}
