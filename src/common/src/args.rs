@@ -72,6 +72,10 @@ impl Args {
         I: IntoIterator,
         I::Item: Into<OsString>,
     {
+        if program.takes_no_words() {
+            // Warnings about options belong in the log, which opens only once options are known.
+            crate::logging::install();
+        }
         let args = Args::new(program);
         let words = argv.into_iter().skip(1).map(|word| word.into().to_string_lossy().into_owned()).collect();
         args.write().parse_command_line(program, words).map_err(ArgsError::CommandLine)?;

@@ -9,6 +9,8 @@
 pub mod args;
 pub mod chain;
 pub mod clock;
+pub mod datadir;
+pub mod logging;
 pub mod settings;
 pub mod time;
 pub mod version;

@@ -110,12 +110,13 @@ impl Args {
         if given.is_some_and(|path| !path.is_dir()) {
             return Err(ArgsError::NoDatadir(self.get("datadir").unwrap_or_default()));
         }
-        let warnings = self.read_config().map_err(ArgsError::ConfigFile)?;
+        let warnings = self.read_config()?;
         self.select_chain(self.requested_chain()?);
         Ok(warnings)
     }
 
-    fn read_config(&self) -> Result<Vec<String>, String> {
+    fn read_config(&self) -> Result<Vec<String>, ArgsError> {
+        let config_error = |text: String| Err(ArgsError::ConfigFile(text));
         let datadir = {
             let mut state = self.write();
             state.sources.config.clear();
@@ -128,15 +129,17 @@ impl Args {
         let mut warnings = Vec::new();
         if let Some(path) = self.config_file_path() {
             if path.is_dir() {
-                return Err(format!("Config file \"{}\" is a directory.", path.display()));
+                return config_error(format!("Config file \"{}\" is a directory.", path.display()));
             }
             match read_text(&path) {
                 Some(text) => {
-                    self.write().read_config_text(self, &text, &path.to_string_lossy())?;
+                    self.write()
+                        .read_config_text(self, &text, &path.to_string_lossy())
+                        .map_err(ArgsError::ConfigFile)?;
                     warnings = self.read_included(&datadir)?;
                 }
                 None if self.is_set("conf") => {
-                    return Err(format!("specified config file \"{}\" could not be opened.", path.display()));
+                    return config_error(format!("specified config file \"{}\" could not be opened.", path.display()));
                 }
                 None => {}
             }
@@ -144,16 +147,17 @@ impl Args {
         let datadir = self.get_path("datadir", "").filter(|path| !path.as_os_str().is_empty());
         if datadir.is_some_and(|path| !path.is_dir()) {
             let given = self.get("datadir").unwrap_or_default();
-            return Err(format!("specified data directory \"{given}\" does not exist."));
+            return config_error(format!("specified data directory \"{given}\" does not exist."));
         }
         Ok(warnings)
     }
 
-    fn read_included(&self, datadir: &Path) -> Result<Vec<String>, String> {
+    fn read_included(&self, datadir: &Path) -> Result<Vec<String>, ArgsError> {
+        let config_error = |text: String| Err(ArgsError::ConfigFile(text));
         if self.read().sources.command_line.contains_key("includeconf") {
             return Ok(Vec::new());
         }
-        let chain = self.requested_chain_name().map_err(|error| error.to_string())?;
+        let chain = self.requested_chain_name()?;
         let ((mut files, in_section), (in_top, top_count)) = {
             let state = self.read();
             (state.includes(&chain, 0), state.includes("", 0))
@@ -162,15 +166,15 @@ impl Args {
         for file in files {
             let path: PathBuf = datadir.join(&file);
             if path.is_dir() {
-                return Err(format!("Included config file \"{}\" is a directory.", path.display()));
+                return config_error(format!("Included config file \"{}\" is a directory.", path.display()));
             }
             let Some(text) = read_text(&path) else {
-                return Err(format!("Failed to include configuration file {file}"));
+                return config_error(format!("Failed to include configuration file {file}"));
             };
-            self.write().read_config_text(self, &text, &file)?;
+            self.write().read_config_text(self, &text, &file).map_err(ArgsError::ConfigFile)?;
             log::info!("Included configuration file {file}");
         }
-        let last_chain = self.requested_chain_name().map_err(|error| error.to_string())?;
+        let last_chain = self.requested_chain_name()?;
         let state = self.read();
         let mut ignored = state.includes(&chain, in_section).0;
         ignored.extend(state.includes("", top_count).0);

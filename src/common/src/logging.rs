@@ -1,0 +1,188 @@
+//! The log: a backend for the `log` crate that writes Bitcoin Core's line format.
+//!
+//! The `target:` of a record is its category (`log::debug!(target: "rpc", ...)`); any other target has none. Debug and
+//! trace records without a category are dropped, those with one are written while it is enabled. Before [`start`]
+//! records are kept; then they go to the file, unbuffered, and to standard output.
+//!
+//! **Invariant:** a record that is not written costs a look at atomics: no lock, no formatting.
+
+mod category;
+mod config;
+mod format;
+mod rate;
+mod sink;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use log::{Level, Log, Metadata, Record};
+
+pub use category::{CATEGORIES, Categories};
+pub use config::{LoggingError, Options};
+use sink::{Entry, Sink};
+
+use crate::args::Args;
+
+static BACKEND: Backend = Backend;
+static CATEGORY_STATE: Categories = Categories::new();
+static SINK: Mutex<Sink> = Mutex::new(Sink::new());
+static LOG_IPS: AtomicBool = AtomicBool::new(false);
+
+/// Called with no lock held after categories or levels changed.
+type ChangeListener = Arc<dyn Fn() + Send + Sync>;
+static LISTENERS: Mutex<Vec<ChangeListener>> = Mutex::new(Vec::new());
+
+/// A category and whether it is enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CategoryState {
+    /// Name.
+    pub name: &'static str,
+    /// Its debug records are written.
+    pub active: bool,
+}
+
+struct Backend;
+
+impl Log for Backend {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        enabled(metadata.target(), metadata.level())
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let thread = std::thread::current();
+        write(Entry::new(
+            category::find(record.target()),
+            record.level(),
+            record.file().unwrap_or_default(),
+            record.line().unwrap_or_default(),
+            // The log crate does not know the function; the module is the nearest it does.
+            record.module_path().unwrap_or_default(),
+            thread.name().unwrap_or_default(),
+            record.args().to_string(),
+        ));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Makes this the process's log; records are kept until [`start`]. May be called again.
+pub fn install() {
+    if log::set_logger(&BACKEND).is_ok() {
+        log::set_max_level(CATEGORY_STATE.max_level());
+    }
+}
+
+/// Takes categories and levels from options (`-debug`, `-debugexclude`, `-loglevel`); the error is what to tell the
+/// user before stopping.
+pub fn configure_categories(args: &Args) -> Result<(), LoggingError> {
+    let result = config::apply_categories(args, &CATEGORY_STATE);
+    LOG_IPS.store(args.get_bool("logips"), Ordering::Relaxed);
+    changed();
+    result
+}
+
+/// Opens the log as options say and writes what was logged so far.
+pub fn start(options: &Options) -> Result<(), LoggingError> {
+    install();
+    sink().start(options)
+}
+
+/// Does everything a process needs in one call: install, categories, levels, and opening `file_name` (or what
+/// `-debuglogfile` says, if `None`).
+pub fn init(args: &Args, file_name: Option<&str>) -> Result<(), LoggingError> {
+    install();
+    configure_categories(args)?;
+    let mut options = Options::from_args(args, CATEGORY_STATE.none_enabled());
+    if let (Some(name), Some(_)) = (file_name, &options.file) {
+        options.file = Some(args.net_datadir().join(name));
+    }
+    start(&options)
+}
+
+/// Returns the options of the log, for [`start`].
+pub fn options(args: &Args) -> Options {
+    Options::from_args(args, CATEGORY_STATE.none_enabled())
+}
+
+/// Says whether a record of this category and level would be written: cheap enough to ask before preparing one.
+pub fn enabled(category: &str, level: Level) -> bool {
+    level <= Level::Info || category::find(category).is_some_and(|at| CATEGORY_STATE.will_log(at, level))
+}
+
+/// Writes a line that comes from elsewhere: the consensus engine or another process. It is filtered like any other.
+pub fn log_line(category: &str, level: Level, file: &str, line: u32, function: &str, thread: &str, text: &str) {
+    if enabled(category, level) {
+        write(Entry::new(category::find(category), level, file, line, function, thread, text.to_owned()));
+    }
+}
+
+/// Enables a category's debug records; `all`, `1` and the empty name mean every one. Returns whether there is such a
+/// category.
+pub fn enable_category(name: &str) -> bool {
+    let known = CATEGORY_STATE.set(name, true);
+    changed();
+    known
+}
+
+/// Disables a category's debug records. Returns whether there is such a category.
+pub fn disable_category(name: &str) -> bool {
+    let known = CATEGORY_STATE.set(name, false);
+    changed();
+    known
+}
+
+/// Lists the categories in alphabetical order.
+pub fn categories() -> Vec<CategoryState> {
+    CATEGORIES
+        .iter()
+        .enumerate()
+        .map(|(at, name)| CategoryState { name, active: CATEGORY_STATE.is_enabled(at) })
+        .collect()
+}
+
+/// Returns the least severe level written of an enabled category, which `-loglevel` sets for all or for one.
+pub fn category_level(name: &str) -> Option<Level> {
+    category::find(name).map(|at| CATEGORY_STATE.level(at))
+}
+
+/// Calls `listener` after each change of categories or levels, so that a log elsewhere (the engine's, another
+/// process's) can follow.
+pub fn on_change(listener: impl Fn() + Send + Sync + 'static) {
+    LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(listener));
+}
+
+/// Says whether log lines may name IP addresses (`-logips`).
+pub fn log_ips() -> bool {
+    LOG_IPS.load(Ordering::Relaxed)
+}
+
+/// Returns the log file, if one is in use.
+pub fn file_path() -> Option<PathBuf> {
+    sink().file_path()
+}
+
+/// Opens the log file anew at the next line, after it was moved away (SIGHUP).
+pub fn reopen() {
+    sink().reopen();
+}
+
+fn changed() {
+    log::set_max_level(CATEGORY_STATE.max_level());
+    let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for listener in listeners {
+        listener();
+    }
+}
+
+fn write(entry: Entry) {
+    sink().write(entry);
+}
+
+// A panic while a line is written leaves at worst half a line behind.
+fn sink() -> MutexGuard<'static, Sink> {
+    SINK.lock().unwrap_or_else(PoisonError::into_inner)
+}
