@@ -16,7 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::config::Config;
-use crate::{depends, paths, shell};
+use crate::{depends, paths, system};
 
 /// pkg-config's name for the consensus library together with the headers of its internals.
 pub const KERNEL_MODULE: &str = "libbitcoinkernel-internal";
@@ -97,7 +97,7 @@ pub fn capnp() -> Result<Capnp> {
     {
         return Ok(found);
     }
-    if let Some(compiler) = shell::which("capnp") {
+    if let Some(compiler) = system::which("capnp") {
         let bin = compiler.parent().and_then(Path::parent);
         let candidates = bin.into_iter().map(|dir| dir.join("include")).chain([PathBuf::from("/usr/include")]);
         if let Some(include_dir) = candidates.into_iter().find(|dir| dir.join("capnp/c++.capnp").is_file()) {
@@ -114,7 +114,7 @@ pub fn capnp() -> Result<Capnp> {
     bail!(
         "the Cap'n Proto compiler is missing: run make -C depends MULTIPROCESS=1 and ./configure, or install it with \
          {}",
-        shell::install_hint(&["capnproto", "libcapnp-dev"])
+        system::install_hint(&["capnproto", "libcapnp-dev"])
     )
 }
 
@@ -165,7 +165,7 @@ fn kernel_by_pkg_config(prefix: Option<&Path>) -> Result<Option<Kernel>> {
             Ok(out) if out.status.success() => Ok(Some(String::from_utf8_lossy(&out.stdout).trim().to_owned())),
             Ok(_) => Ok(None),
             Err(err) if prefix.is_some() => Err(err).with_context(|| {
-                format!("cannot run pkg-config; install it with {}", shell::install_hint(&["pkg-config"]))
+                format!("cannot run pkg-config; install it with {}", system::install_hint(&["pkg-config"]))
             }),
             Err(_) => Ok(None),
         }

@@ -12,4 +12,4 @@ pub mod config;
 pub mod depends;
 pub mod find;
 pub mod paths;
-pub mod shell;
+pub mod system;
