@@ -1,0 +1,37 @@
+"""Which programs are tested.
+
+`BITCOIND` names the node: a name is looked up in `src/`, where `make` places links, anything with a slash is a path.
+`BITCOIN_CMD` (for example `bitcoin -m`) starts the node through the wrapper instead.
+"""
+
+import os
+import pathlib
+import shlex
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+class Programs:
+    """The node's command line and the programs beside it."""
+
+    def __init__(self):
+        wrapper = shlex.split(os.environ.get("BITCOIN_CMD", ""))
+        name = wrapper[0] if wrapper else os.environ.get("BITCOIND", "bitcoind")
+        path = pathlib.Path(name).absolute() if "/" in name else ROOT / "src" / name
+        if not path.exists():
+            raise SystemExit(f"'{path}' is not there: build it first (make), or set BITCOIND to a program's path")
+        self.directory = path.parent
+        self.node = [str(path), *wrapper[1:], "node"] if wrapper else [str(path)]
+        self.split = "-m" in wrapper if wrapper else path.resolve().name == "bitcoin-node"
+
+    @property
+    def node_name(self):
+        """The name the node's own texts use."""
+        return "bitcoin-node" if self.split else "bitcoind"
+
+    def path(self, name):
+        """A program beside the node, or `None`."""
+        path = self.directory / name
+        if not path.exists():
+            path = pathlib.Path(self.node[0]).resolve().parent / name
+        return path if path.exists() else None
