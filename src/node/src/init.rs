@@ -4,6 +4,7 @@
 //! **Invariant:** whatever the start got to before it failed, [`run`] stops in order.
 
 mod checks;
+mod daemon;
 mod engine_log;
 mod engine_options;
 mod fd_limit;
@@ -60,22 +61,42 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
     common::datadir::set_private_umask();
     common::logging::install();
     let start_time = common::clock::system_now();
-    let args = match read_options(argv, program) {
+    let (argv, parent) = match daemon::enter(argv) {
+        Ok(entered) => entered,
+        Err(error) => return refuse(&format!("cannot go on in the background: {error}")),
+    };
+    let args = match read_options(argv.clone(), program) {
         Ok(args) => Arc::new(args),
-        Err(Failure(text)) => {
-            ui::error(&text);
-            return ExitCode::FAILURE;
-        }
+        Err(Failure(text)) => return refuse(&text),
     };
     if let Some(text) = information(&args) {
         // Nobody may be left to read it.
         let _ = std::io::stdout().write_all(text.as_bytes());
         return ExitCode::SUCCESS;
     }
+    let background = parent.is_none() && daemon::wanted(&args);
+    if background {
+        return match check(&args).map_err(|Failure(text)| text).and_then(|_| daemon::spawn(&argv)) {
+            Ok(code) => code,
+            Err(text) => refuse(&text),
+        };
+    }
     let shutdown = Arc::new(Shutdown::new());
     let mut running = Running::default();
+    let parent = match parent {
+        Some(parent) if !args.get_bool("daemonwait") => {
+            parent.started();
+            None
+        }
+        other => other,
+    };
     match start(&args, &shutdown, wallet, start_time, &mut running) {
-        Ok(()) => shutdown.wait(),
+        Ok(()) => {
+            if let Some(parent) = parent {
+                parent.started();
+            }
+            shutdown.wait();
+        }
         Err(Failure(text)) => {
             ui::error(&text);
             shutdown.request_failure();
@@ -83,6 +104,25 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
     }
     running.stop(&args);
     ExitCode::from(shutdown.exit_code())
+}
+
+/// Describes what the system says, without the number Rust appends.
+fn system_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Ends the program before it began.
+fn refuse(text: &str) -> ExitCode {
+    ui::error(text);
+    ExitCode::FAILURE
+}
+
+/// What is settled before anything is started.
+struct Checked {
+    connections: fd_limit::Connections,
+    paths: Paths,
+    options: kernel::Options,
 }
 
 /// Reads command line and configuration files, and what tests change of a chain's rules.
@@ -99,13 +139,13 @@ fn read_options(argv: Vec<OsString>, program: Program) -> Result<Args, Failure> 
 /// Returns what `-help` or `-version` print, if one of them is given.
 fn information(args: &Args) -> Option<String> {
     if args.get_bool("version") {
-        return Some(common::version::about("Bitcoin Core daemon", args.program().name()));
+        return Some(common::version::version_text("daemon"));
     }
     args.help_requested().then(|| {
+        let name = args.program().name();
         format!(
-            "Bitcoin Core daemon version {} {}\n\n{}",
-            common::version::full_version(),
-            args.program().name(),
+            "{}\n\nUsage: {name} [options]\n\n{}",
+            common::version::heading("daemon"),
             args.help_text()
         )
     })
@@ -120,15 +160,10 @@ fn start(
     running: &mut Running,
 ) -> Result<(), Failure> {
     let chain = args.chain();
-    args.soft_set("server", "1");
-    log_version();
-    interaction::apply(args);
     running.signals = Some(
         signals::SignalThread::start(shutdown.clone()).map_err(|error| format!("Cannot receive signals: {error}"))?,
     );
-    let connections = check_options(args, chain)?;
-    let paths = paths(args)?;
-    let options = engine_options::read(args, chain, &paths)?;
+    let Checked { connections, paths, options } = check(args)?;
     running.locks = lock_directories(&paths)?;
     if let Some(path) = args.net_path("pid", "bitcoind.pid") {
         running.pid_file = Some(pid_file::PidFile::create(&path)?);
@@ -194,6 +229,20 @@ fn start(
     }
     finish(args, &context, running);
     Ok(())
+}
+
+/// Settles options, and checks them and the directories.
+fn check(args: &Args) -> Result<Checked, Failure> {
+    args.soft_set("server", "1");
+    log_version();
+    interaction::apply(args);
+    let connections = check_options(args, args.chain())?;
+    let paths = paths(args)?;
+    let options = engine_options::read(args, args.chain(), &paths)?;
+    for directory in [&paths.net_datadir, &paths.blocks_dir] {
+        common::datadir::probe(directory).map_err(|error| Failure(error.to_string()))?;
+    }
+    Ok(Checked { connections, paths, options })
 }
 
 fn log_version() {

@@ -24,14 +24,13 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return refuse(&error.to_string()),
     };
     if args.get_bool("version") {
-        print!("{}", common::version::about("Bitcoin Core bitcoin-wallet utility", Program::BitcoinWallet.name()));
+        print!("{}", common::version::version_text("bitcoin-wallet utility"));
         return ExitCode::SUCCESS;
     }
     if args.help_requested() {
         print!(
-            "Bitcoin Core bitcoin-wallet utility version {}\n\nUsage: started by bitcoin-node as bitcoin-wallet \
-             -ipcfd=<n>\n\n{}",
-            common::version::full_version(),
+            "{}\n\nUsage: started by bitcoin-node as bitcoin-wallet -ipcfd=<n>\n\n{}",
+            common::version::heading("bitcoin-wallet utility"),
             args.help_text()
         );
         return ExitCode::SUCCESS;
