@@ -2,6 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "../../details.rs"]
+mod details;
+
 fn main() {
+    common::version::set_build_details(&details::text());
     std::process::exit(bitcoin_cli::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()));
 }
