@@ -4,6 +4,7 @@
 //! Bitcoin Core's client of the same version does; options, texts, layout and exit codes are interface.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 use std::io::{self, IsTerminal};
 use std::thread;

@@ -4,6 +4,7 @@
 //! replaces itself by the program it chose and adds nothing to what the program does, prints or returns.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
