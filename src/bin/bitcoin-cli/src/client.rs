@@ -173,22 +173,107 @@ fn port_number(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
     use super::*;
 
-    #[track_caller]
-    fn check(connect: &str, port: Option<&str>, expected: Result<(&str, u16), &str>) {
-        let options = ServerOptions {
+    fn options(connect: &str, port: Option<&str>) -> ServerOptions {
+        ServerOptions {
             connect: connect.to_owned(),
             port: port.map(str::to_owned),
             default_port: 18443,
             user: String::new(),
             password: String::new(),
             cookie_file: None,
-            timeout: 1,
+            timeout: 10,
             config_file: "bitcoin.conf".into(),
-        };
-        let got = address(&options).map_err(|e| e.to_string());
+        }
+    }
+
+    #[track_caller]
+    fn check(connect: &str, port: Option<&str>, expected: Result<(&str, u16), &str>) {
+        let got = address(&options(connect, port)).map_err(|e| e.to_string());
         assert_eq!(got.as_ref().map(|(h, p)| (h.as_str(), *p)).map_err(String::as_str), expected, "{connect} {port:?}");
+    }
+
+    /// Makes a call to a server that answers `response` whatever it is asked; also returns what it was asked.
+    fn exchange(response: &[u8], password: &str) -> (Result<Value, CliError>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let response = response.to_vec();
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n{}\n") {
+                let mut part = [0; 1024];
+                let count = stream.read(&mut part).unwrap();
+                assert_ne!(count, 0, "the request ends early: {}", String::from_utf8_lossy(&request));
+                request.extend_from_slice(&part[..count]);
+            }
+            stream.write_all(&response).unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        let mut client = Client::new(options(&format!("127.0.0.1:{port}"), None));
+        client.set_password(password.to_owned());
+        let answer = client.call("/wallet/a%20b", || Ok("{}".to_owned()));
+        (answer, server.join().unwrap())
+    }
+
+    #[track_caller]
+    fn check_answer(response: &str, expected: Result<&str, &str>) {
+        let (answer, _) = exchange(response.as_bytes(), "x");
+        let got = answer.map(|value| value.to_string()).map_err(|error| error.to_string());
+        match expected {
+            Ok(json) => assert_eq!(got.as_deref(), Ok(json), "{response:?}"),
+            Err(part) => assert!(got.as_ref().is_err_and(|e| e.contains(part)), "{response:?}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn answers() {
+        let with =
+            |status: &str, body: &str| format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        check_answer(&with("200 OK", r#"{"result":1.00}"#), Ok(r#"{"result":1.00}"#));
+        check_answer(&with("500 Oops", r#"{"error":{}}"#), Ok(r#"{"error":{}}"#));
+        check_answer(&with("404 Not Found", r#"{"error":{}}"#), Ok(r#"{"error":{}}"#));
+        check_answer(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{\"\r\n5\r\na\":1}\r\n0\r\n\r\n",
+            Ok(r#"{"a":1}"#),
+        );
+        check_answer("HTTP/1.0 200 OK\r\n\r\n[]", Ok("[]"));
+        check_answer(&with("200 OK", ""), Err("no response from server"));
+        check_answer(&with("200 OK", "<html>"), Err("couldn't parse reply from server"));
+        check_answer(&with("503 Busy", "Work queue depth exceeded"), Err("Server response: Work queue depth exceeded"));
+        check_answer(&with("403 Forbidden", ""), Err("server returned HTTP error 403"));
+        check_answer(
+            &with("401 No", ""),
+            Err("Authorization failed: Incorrect rpcuser or rpcpassword were specified."),
+        );
+        check_answer("", Err("Error while attempting to communicate with server 127.0.0.1:"));
+        check_answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", Err("Error while attempting to communicate"));
+        check_answer("garbage\r\n\r\n", Err("(HTTP error: "));
+    }
+
+    #[test]
+    fn request_head() {
+        let (_, request) = exchange(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "pass:word");
+        let head = request.to_ascii_lowercase();
+        assert!(request.starts_with("POST /wallet/a%20b HTTP/1.1\r\n"), "{request}");
+        for line in ["content-type: application/json", "content-length: 3", "connection: close"] {
+            assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} is missing in {request}");
+        }
+        assert!(request.contains(&format!("Basic {}\r\n", STANDARD.encode(":pass:word"))), "{request}");
+    }
+
+    #[test]
+    fn only_an_unreachable_server_is_worth_waiting_for() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = Client::new(options(&free.to_string(), None)).call("/", || Ok(String::new())).unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("(Could not connect to the server)"), "{error}");
+        let (refused, _) = exchange(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "x");
+        assert!(!refused.unwrap_err().is_transient());
     }
 
     #[test]
