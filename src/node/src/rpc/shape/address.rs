@@ -193,11 +193,7 @@ mod tests {
             Bitcoin,
             "Invalid padding in Bech32 data section",
         );
-        check(
-            "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
-            Regtest,
-            "Invalid or unsupported Base58-encoded address.",
-        );
+        check("3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", Regtest, "Invalid or unsupported Base58-encoded address.");
         check(
             "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJJfn",
             Regtest,

@@ -13,8 +13,8 @@ use bitcoin::secp256k1::All;
 use bitcoin::{Network, NetworkKind, Script, ScriptBuf};
 use miniscript::descriptor::DefiniteDescriptorKey;
 
-use self::key::{DerivedKey, KeyExpr};
 pub(crate) use self::key::Underivable;
+use self::key::{DerivedKey, KeyExpr};
 use super::{address, script};
 
 /// What a descriptor is refused for, in Bitcoin Core's words where it has them.
@@ -51,7 +51,10 @@ enum Form {
     Script(ScriptBuf, String),
     Combo(KeyExpr),
     RawTr(KeyExpr),
-    Other { pieces: Vec<Piece>, taproot: bool },
+    Other {
+        pieces: Vec<Piece>,
+        taproot: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -163,7 +166,10 @@ impl Descriptor {
             }
             Form::RawTr(key) => {
                 let derived = key.derive(index, &self.secp)?;
-                vec![Expanded { script: raw_taproot(&derived), desc: with_checksum(&format!("rawtr({})", derived.to_expr(true))) }]
+                vec![Expanded {
+                    script: raw_taproot(&derived),
+                    desc: with_checksum(&format!("rawtr({})", derived.to_expr(true))),
+                }]
             }
             Form::Other { pieces, taproot } => {
                 let mut text = String::new();
@@ -259,7 +265,9 @@ fn expand_multipath(text: &str) -> Result<Vec<String>, DescriptorError> {
         return Err("Multipath derivation paths have mismatched lengths".into());
     }
     Ok((0..count)
-        .map(|i| parts.iter().map(|(before, alternatives)| format!("{before}{}", alternatives[i])).collect::<String>() + rest)
+        .map(|i| {
+            parts.iter().map(|(before, alternatives)| format!("{before}{}", alternatives[i])).collect::<String>() + rest
+        })
         .collect())
 }
 
@@ -278,9 +286,9 @@ fn check_checksum(text: &str, need: bool) -> Result<&str, DescriptorError> {
     }
     let computed = checksum(payload).ok_or("Invalid characters in payload")?;
     match given {
-        Some(given) if given != computed => Err(DescriptorError(format!(
-            "Provided checksum '{given}' does not match computed checksum '{computed}'"
-        ))),
+        Some(given) if given != computed => {
+            Err(DescriptorError(format!("Provided checksum '{given}' does not match computed checksum '{computed}'")))
+        }
         _ => Ok(payload),
     }
 }
@@ -361,7 +369,12 @@ mod tests {
             "pkh([0c5f9a1e/1/1/1500]03832901c250025da2aebae2bfb38d5c703a57ab66ad477f9c578bfbcd78abca6f)#vchwd07g",
         );
         check("raw(51)", 0, 0, "raw(51)#8lvh9jxk");
-        check("addr(mneYUmWYsuk7kySiURxCi3AGxrAqZxLgPZ)", 0, 0, &with_checksum("addr(mneYUmWYsuk7kySiURxCi3AGxrAqZxLgPZ)"));
+        check(
+            "addr(mneYUmWYsuk7kySiURxCi3AGxrAqZxLgPZ)",
+            0,
+            0,
+            &with_checksum("addr(mneYUmWYsuk7kySiURxCi3AGxrAqZxLgPZ)"),
+        );
         check(&format!("pk({KEY})"), 0, 0, &with_checksum(&format!("pk([751e76e8]{KEY})")));
     }
 
@@ -384,10 +397,7 @@ mod tests {
             ],
         );
         check(&format!("rawtr({})", &KEY[2..]), &[&format!("5120{}", &KEY[2..])]);
-        check(
-            &format!("tr({})", &KEY[2..]),
-            &["5120da4710964f7852695de2da025290e24af6d8c281de5a0b902b7135fd9fd74d21"],
-        );
+        check(&format!("tr({})", &KEY[2..]), &["5120da4710964f7852695de2da025290e24af6d8c281de5a0b902b7135fd9fd74d21"]);
         check(&format!("multi(1,{KEY})"), &[&format!("5121{KEY}51ae")]);
         assert_eq!(one(&format!("wsh(and_v(v:pk({KEY}),after(2)))")).expand(0).expect("fixed keys").len(), 1);
         assert_eq!(one(&format!("tr({},{{pk({KEY}),pk({TPUB}/*)}})", &KEY[2..])).expand(7).expect("normal").len(), 1);

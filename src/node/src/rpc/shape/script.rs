@@ -149,19 +149,114 @@ fn der_integer(bytes: &[u8]) -> Option<&[u8]> {
 /// Core's name of an opcode that is not a push.
 fn opcode_name(code: u8) -> &'static str {
     const NAMES: [&str; 108] = [
-        "-1", "OP_RESERVED", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
-        "OP_NOP", "OP_VER", "OP_IF", "OP_NOTIF", "OP_VERIF", "OP_VERNOTIF", "OP_ELSE", "OP_ENDIF", "OP_VERIFY",
-        "OP_RETURN", "OP_TOALTSTACK", "OP_FROMALTSTACK", "OP_2DROP", "OP_2DUP", "OP_3DUP", "OP_2OVER", "OP_2ROT",
-        "OP_2SWAP", "OP_IFDUP", "OP_DEPTH", "OP_DROP", "OP_DUP", "OP_NIP", "OP_OVER", "OP_PICK", "OP_ROLL", "OP_ROT",
-        "OP_SWAP", "OP_TUCK", "OP_CAT", "OP_SUBSTR", "OP_LEFT", "OP_RIGHT", "OP_SIZE", "OP_INVERT", "OP_AND", "OP_OR",
-        "OP_XOR", "OP_EQUAL", "OP_EQUALVERIFY", "OP_RESERVED1", "OP_RESERVED2", "OP_1ADD", "OP_1SUB", "OP_2MUL",
-        "OP_2DIV", "OP_NEGATE", "OP_ABS", "OP_NOT", "OP_0NOTEQUAL", "OP_ADD", "OP_SUB", "OP_MUL", "OP_DIV", "OP_MOD",
-        "OP_LSHIFT", "OP_RSHIFT", "OP_BOOLAND", "OP_BOOLOR", "OP_NUMEQUAL", "OP_NUMEQUALVERIFY", "OP_NUMNOTEQUAL",
-        "OP_LESSTHAN", "OP_GREATERTHAN", "OP_LESSTHANOREQUAL", "OP_GREATERTHANOREQUAL", "OP_MIN", "OP_MAX",
-        "OP_WITHIN", "OP_RIPEMD160", "OP_SHA1", "OP_SHA256", "OP_HASH160", "OP_HASH256", "OP_CODESEPARATOR",
-        "OP_CHECKSIG", "OP_CHECKSIGVERIFY", "OP_CHECKMULTISIG", "OP_CHECKMULTISIGVERIFY", "OP_NOP1",
-        "OP_CHECKLOCKTIMEVERIFY", "OP_CHECKSEQUENCEVERIFY", "OP_NOP4", "OP_NOP5", "OP_NOP6", "OP_NOP7", "OP_NOP8",
-        "OP_NOP9", "OP_NOP10", "OP_CHECKSIGADD",
+        "-1",
+        "OP_RESERVED",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "16",
+        "OP_NOP",
+        "OP_VER",
+        "OP_IF",
+        "OP_NOTIF",
+        "OP_VERIF",
+        "OP_VERNOTIF",
+        "OP_ELSE",
+        "OP_ENDIF",
+        "OP_VERIFY",
+        "OP_RETURN",
+        "OP_TOALTSTACK",
+        "OP_FROMALTSTACK",
+        "OP_2DROP",
+        "OP_2DUP",
+        "OP_3DUP",
+        "OP_2OVER",
+        "OP_2ROT",
+        "OP_2SWAP",
+        "OP_IFDUP",
+        "OP_DEPTH",
+        "OP_DROP",
+        "OP_DUP",
+        "OP_NIP",
+        "OP_OVER",
+        "OP_PICK",
+        "OP_ROLL",
+        "OP_ROT",
+        "OP_SWAP",
+        "OP_TUCK",
+        "OP_CAT",
+        "OP_SUBSTR",
+        "OP_LEFT",
+        "OP_RIGHT",
+        "OP_SIZE",
+        "OP_INVERT",
+        "OP_AND",
+        "OP_OR",
+        "OP_XOR",
+        "OP_EQUAL",
+        "OP_EQUALVERIFY",
+        "OP_RESERVED1",
+        "OP_RESERVED2",
+        "OP_1ADD",
+        "OP_1SUB",
+        "OP_2MUL",
+        "OP_2DIV",
+        "OP_NEGATE",
+        "OP_ABS",
+        "OP_NOT",
+        "OP_0NOTEQUAL",
+        "OP_ADD",
+        "OP_SUB",
+        "OP_MUL",
+        "OP_DIV",
+        "OP_MOD",
+        "OP_LSHIFT",
+        "OP_RSHIFT",
+        "OP_BOOLAND",
+        "OP_BOOLOR",
+        "OP_NUMEQUAL",
+        "OP_NUMEQUALVERIFY",
+        "OP_NUMNOTEQUAL",
+        "OP_LESSTHAN",
+        "OP_GREATERTHAN",
+        "OP_LESSTHANOREQUAL",
+        "OP_GREATERTHANOREQUAL",
+        "OP_MIN",
+        "OP_MAX",
+        "OP_WITHIN",
+        "OP_RIPEMD160",
+        "OP_SHA1",
+        "OP_SHA256",
+        "OP_HASH160",
+        "OP_HASH256",
+        "OP_CODESEPARATOR",
+        "OP_CHECKSIG",
+        "OP_CHECKSIGVERIFY",
+        "OP_CHECKMULTISIG",
+        "OP_CHECKMULTISIGVERIFY",
+        "OP_NOP1",
+        "OP_CHECKLOCKTIMEVERIFY",
+        "OP_CHECKSEQUENCEVERIFY",
+        "OP_NOP4",
+        "OP_NOP5",
+        "OP_NOP6",
+        "OP_NOP7",
+        "OP_NOP8",
+        "OP_NOP9",
+        "OP_NOP10",
+        "OP_CHECKSIGADD",
     ];
     match code {
         0xff => "OP_INVALIDOPCODE",
@@ -206,8 +301,7 @@ impl Kind {
                 _ => Kind::WitnessUnknown,
             };
         }
-        let pushes_only =
-            |script: &Script| ops(script).all(|op| op.is_ok_and(|op| op.code <= OP_16));
+        let pushes_only = |script: &Script| ops(script).all(|op| op.is_ok_and(|op| op.code <= OP_16));
         if let Some((&OP_RETURN, rest)) = bytes.split_first()
             && pushes_only(Script::from_bytes(rest))
         {
@@ -347,14 +441,20 @@ mod tests {
         check("", false, "");
         check("00", false, "0");
         check("4f515960", false, "-1 1 9 16");
-        check("76a914000000000000000000000000000000000000000088ac", false,
-            "OP_DUP OP_HASH160 0000000000000000000000000000000000000000 OP_EQUALVERIFY OP_CHECKSIG");
+        check(
+            "76a914000000000000000000000000000000000000000088ac",
+            false,
+            "OP_DUP OP_HASH160 0000000000000000000000000000000000000000 OP_EQUALVERIFY OP_CHECKSIG",
+        );
         check("02e803", false, "1000");
         check("0181", false, "-1");
         check("04ffffffff", false, "-2147483647");
         check("6a05aabb", false, "OP_RETURN [error]");
-        check("61b1b2babbff", false,
-            "OP_NOP OP_CHECKLOCKTIMEVERIFY OP_CHECKSEQUENCEVERIFY OP_CHECKSIGADD OP_UNKNOWN OP_INVALIDOPCODE");
+        check(
+            "61b1b2babbff",
+            false,
+            "OP_NOP OP_CHECKLOCKTIMEVERIFY OP_CHECKSEQUENCEVERIFY OP_CHECKSIGADD OP_UNKNOWN OP_INVALIDOPCODE",
+        );
         let signature = "304402207fa7a6d1e0ee81132a269ad84e68d695483745cde8b541e3bf630749894e342a\
                          022100c1f7ab20e13e22fb95281a870f3dcf38d782e53023ee313d741ad0cfbc0c509001";
         // One byte short: the second integer claims 33 bytes of 0x21.
@@ -377,12 +477,21 @@ mod tests {
         let key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
         check(&format!("21{key}ac"), "pubkey", &format!("pk({key})"));
         check(&format!("5121{key}51ae"), "multisig", &format!("multi(1,{key})"));
-        check("76a914751e76e8199196d454941c45d1b3a323f1433bd688ac", "pubkeyhash",
-            "addr(1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH)");
-        check("a914000000000000000000000000000000000000000087", "scripthash",
-            "addr(31h1vYVSYuKP6AhS86fbRdMw9XHieotbST)");
-        check("0014751e76e8199196d454941c45d1b3a323f1433bd6", "witness_v0_keyhash",
-            "addr(bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4)");
+        check(
+            "76a914751e76e8199196d454941c45d1b3a323f1433bd688ac",
+            "pubkeyhash",
+            "addr(1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH)",
+        );
+        check(
+            "a914000000000000000000000000000000000000000087",
+            "scripthash",
+            "addr(31h1vYVSYuKP6AhS86fbRdMw9XHieotbST)",
+        );
+        check(
+            "0014751e76e8199196d454941c45d1b3a323f1433bd6",
+            "witness_v0_keyhash",
+            "addr(bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4)",
+        );
         check(&format!("5120{}", &key[2..]), "witness_v1_taproot", &format!("rawtr({})", &key[2..]));
         check("51024e73", "anchor", "addr(bc1pfeessrawgf)");
         check("6002751e", "witness_unknown", "addr(bc1sw50qgdz25j)");

@@ -4,6 +4,7 @@
 //! private extended keys in ranges, and report each derived key's full origin.
 
 use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, Xpriv, Xpub};
+use bitcoin::hashes::Hash;
 use bitcoin::hex::DisplayHex;
 use bitcoin::key::Secp256k1;
 use bitcoin::secp256k1::All;
@@ -72,9 +73,9 @@ impl KeyExpr {
     pub(crate) fn parse(text: &str, network: NetworkKind, x_only: bool) -> Result<Self, String> {
         let (origin, rest) = match text.strip_prefix('[') {
             Some(rest) => {
-                let (origin, rest) = rest
-                    .split_once(']')
-                    .ok_or_else(|| format!("Key origin start '[ character expected but not found, got '{text}' instead"))?;
+                let (origin, rest) = rest.split_once(']').ok_or_else(|| {
+                    format!("Key origin start '[ character expected but not found, got '{text}' instead")
+                })?;
                 if rest.contains(']') {
                     return Err("Multiple ']' characters found for a single pubkey".to_owned());
                 }
@@ -185,20 +186,15 @@ impl Source {
 }
 
 fn fingerprint_of(key: &PublicKey) -> Fingerprint {
-    let hash: &[u8] = key.pubkey_hash().as_ref();
-    let mut bytes = [0; 4];
-    bytes.copy_from_slice(&hash[..4]);
-    Fingerprint::from(bytes)
+    let [a, b, c, d, ..] = key.pubkey_hash().to_byte_array();
+    Fingerprint::from([a, b, c, d])
 }
 
 fn parse_origin(text: &str) -> Result<(Fingerprint, DerivationPath), String> {
     let mut steps = text.split('/');
     let fingerprint = steps.next().unwrap_or_default();
     if fingerprint.len() != 8 {
-        return Err(format!(
-            "Fingerprint is not 4 bytes ({} characters instead of 8 characters)",
-            fingerprint.len()
-        ));
+        return Err(format!("Fingerprint is not 4 bytes ({} characters instead of 8 characters)", fingerprint.len()));
     }
     let fingerprint: Fingerprint =
         fingerprint.parse().map_err(|_| format!("Fingerprint '{fingerprint}' is not hex"))?;

@@ -1,0 +1,122 @@
+//! The options that shape blocks (`-blockmaxweight`, `-blockreservedweight`, `-blockmintxfee`, `-blockversion`,
+//! `-printpriority`), read and checked once at start-up and again wherever a block is made.
+
+use common::args::Args;
+use kernel::{FeeRate, TemplateOptions};
+
+/// Most weight consensus allows a block.
+pub const MAX_BLOCK_WEIGHT: u64 = 4_000_000;
+/// Most weighted signature operations consensus allows a block.
+pub const MAX_BLOCK_SIGOPS_COST: u64 = 80_000;
+/// Most bytes a serialized block may have.
+pub const MAX_BLOCK_SERIALIZED_SIZE: u64 = 4_000_000;
+/// Least weight kept free for header, transaction count and coinbase.
+const MIN_RESERVED_WEIGHT: u64 = 2_000;
+
+/// What the blocks this node makes look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MiningOptions {
+    /// Most weight.
+    pub max_weight: u64,
+    /// Weight kept free for header, transaction count and coinbase.
+    pub reserved_weight: u64,
+    /// Least fee rate of a transaction.
+    pub min_feerate: FeeRate,
+    /// Version of regtest blocks, if not the one that is due.
+    pub block_version: Option<i32>,
+    /// Log each transaction taken.
+    pub print_priority: bool,
+}
+
+/// A value the options cannot have. The text is Bitcoin Core's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MiningOptionsError {
+    /// The fee rate is no amount.
+    #[error("Invalid amount for -blockmintxfee=<amount>: '{0}'")]
+    MinFee(String),
+    /// Too little is reserved.
+    #[error("-blockreservedweight ({0}) is lower than minimum safety value of ({MIN_RESERVED_WEIGHT})")]
+    ReservedTooLow(u64),
+    /// A weight is beyond what consensus allows.
+    #[error("-{0} ({1}) exceeds consensus maximum block weight ({MAX_BLOCK_WEIGHT})")]
+    BeyondConsensus(&'static str, u64),
+    /// Nothing would be left for transactions.
+    #[error("-blockreservedweight ({0}) exceeds -blockmaxweight ({1})")]
+    ReservedBeyondMax(u64, u64),
+}
+
+impl Default for MiningOptions {
+    fn default() -> Self {
+        let TemplateOptions { max_weight, reserved_weight, min_feerate, .. } = TemplateOptions::default();
+        Self { max_weight, reserved_weight, min_feerate, block_version: None, print_priority: false }
+    }
+}
+
+impl MiningOptions {
+    /// Reads the options and checks them.
+    pub fn from_args(args: &Args) -> Result<Self, MiningOptionsError> {
+        let mut options = Self::default();
+        if let Some(text) = args.get("blockmintxfee") {
+            let rate = rpc::json::parse_fixed_point(&text, 8).filter(|rate| *rate >= 0 && !text.contains(['e', 'E']));
+            options.min_feerate = FeeRate::from_sat_per_kvb(rate.ok_or(MiningOptionsError::MinFee(text))?);
+        }
+        // A negative weight becomes a huge one, as it does for Core, and is refused as such.
+        if let Some(weight) = args.opt_int("blockreservedweight") {
+            options.reserved_weight = weight as u64;
+        }
+        if let Some(weight) = args.opt_int("blockmaxweight") {
+            options.max_weight = weight as u64;
+        }
+        if args.chain() == common::chain::Chain::Regtest {
+            options.block_version = args.opt_int("blockversion").map(|version| version as i32);
+        }
+        options.print_priority = args.get_bool("printpriority");
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<(), MiningOptionsError> {
+        use MiningOptionsError::{BeyondConsensus, ReservedBeyondMax, ReservedTooLow};
+        match (self.reserved_weight, self.max_weight) {
+            (reserved, _) if reserved < MIN_RESERVED_WEIGHT => Err(ReservedTooLow(reserved)),
+            (reserved, _) if reserved > MAX_BLOCK_WEIGHT => Err(BeyondConsensus("blockreservedweight", reserved)),
+            (_, max) if max > MAX_BLOCK_WEIGHT => Err(BeyondConsensus("blockmaxweight", max)),
+            (reserved, max) if reserved > max => Err(ReservedBeyondMax(reserved, max)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns what the engine needs to select transactions.
+    pub(crate) fn engine(&self, use_mempool: bool) -> TemplateOptions {
+        TemplateOptions {
+            use_mempool,
+            max_weight: self.max_weight,
+            reserved_weight: self.reserved_weight,
+            min_feerate: self.min_feerate,
+            ..TemplateOptions::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_checked() {
+        let check = |reserved_weight: u64, max_weight: u64, expected: Option<&str>| {
+            let options = MiningOptions { reserved_weight, max_weight, ..MiningOptions::default() };
+            assert_eq!(options.check().err().map(|error| error.to_string()).as_deref(), expected);
+        };
+        check(8000, 4_000_000, None);
+        check(2000, 2000, None);
+        check(1999, 4_000_000, Some("-blockreservedweight (1999) is lower than minimum safety value of (2000)"));
+        check(
+            4_000_001,
+            4_000_000,
+            Some("-blockreservedweight (4000001) exceeds consensus maximum block weight (4000000)"),
+        );
+        check(8000, 4_000_001, Some("-blockmaxweight (4000001) exceeds consensus maximum block weight (4000000)"));
+        check(8000, 7999, Some("-blockreservedweight (8000) exceeds -blockmaxweight (7999)"));
+    }
+}

@@ -1,0 +1,77 @@
+//! `getblock`.
+
+use bitcoin::hex::DisplayHex;
+use rpc::{Arg, ArgType, Call, Command, Res, RpcResult, example_cli, example_rpc};
+use serde_json::json;
+
+use crate::NodeContext;
+use crate::rpc::shape::block::{self, COINBASE_DOC, Detail, header_doc};
+use crate::rpc::shape::transaction::{INPUT_DOC, INPUT_WITH_PREVOUT_DOC, transaction_doc};
+use crate::rpc::support::{block_and_undo, engine_error, find_block};
+
+macro_rules! block_doc {
+    ($tx:expr) => {
+        header_doc!(
+            Res::num("strippedsize", "Serialized size without witnesses"),
+            Res::num("size", "Serialized size"),
+            Res::num("weight", "Weight (BIP141)"),
+            COINBASE_DOC,
+            Res::arr("tx", "The transactions", $tx)
+        )
+    };
+}
+
+const FEE: Res = Res::amount("fee", "The fee in BTC (only if undo data is at hand)").optional();
+const HEX: Res = Res::hex("hex", "The serialized transaction in hex");
+
+pub(super) const COMMAND: Command<NodeContext> = Command {
+    name: "getblock",
+    category: "blockchain",
+    args: &[
+        Arg::required("blockhash", ArgType::StrHex, "The block hash"),
+        Arg::or(
+            "verbosity|verbose",
+            ArgType::Num,
+            "1",
+            "0 for hex, 1 for an object with transaction ids, 2 with transactions, 3 with the outputs they spend too",
+        )
+        .skip_type_check(),
+    ],
+    description: "Returns a block: serialized in hex (verbosity 0), or as an object with the ids of its transactions (1), \
+                  with the transactions (2), or with the transactions and the outputs they spend (3, where undo data is \
+                  at hand).",
+    result: &[
+        Res::hex("", "The serialized block in hex").when("for verbosity = 0"),
+        Res::obj("", "", block_doc!(&[Res::hex("", "The transaction id")])).when("for verbosity = 1"),
+        Res::obj("", "", block_doc!(&[Res::obj("", "", transaction_doc!(INPUT_DOC, FEE, HEX))]))
+            .when("for verbosity = 2"),
+        Res::obj("", "", block_doc!(&[Res::obj("", "", transaction_doc!(INPUT_WITH_PREVOUT_DOC, FEE, HEX))]))
+            .when("for verbosity = 3"),
+    ],
+    examples: &[
+        example_cli!("getblock", "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\""),
+        example_rpc!("getblock", "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\""),
+    ],
+    run,
+};
+
+fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
+    let hash = call.hash("blockhash")?;
+    let verbosity = call.verbosity("verbosity", 1, true)?;
+    let index = find_block(ctx, &hash)?;
+    let network = ctx.chain.network();
+    let detail = match verbosity {
+        ..=0 => {
+            let raw = ctx.kernel.read_block(&hash).map_err(engine_error)?;
+            return Ok(json!(raw.to_lower_hex_string()));
+        }
+        1 => {
+            let block = ctx.kernel.block(&hash).map_err(engine_error)?;
+            return Ok(block::to_json(&index, &block, None, Detail::Ids, network));
+        }
+        2 => Detail::Transactions,
+        _ => Detail::Prevouts,
+    };
+    let (block, undo) = block_and_undo(ctx, &index)?;
+    Ok(block::to_json(&index, &block, undo.as_deref(), detail, network))
+}

@@ -1,0 +1,28 @@
+//! Commands about the mempool: what is in it, what would get in, and handing transactions in.
+
+mod entry;
+mod getmempoolentry;
+pub(super) mod getmempoolinfo;
+mod getmempoolrelatives;
+mod getrawmempool;
+mod gettxspendingprevout;
+mod prioritised;
+mod sendrawtransaction;
+mod testmempoolaccept;
+
+use rpc::Command;
+
+use crate::NodeContext;
+
+pub(super) const COMMANDS: &[Command<NodeContext>] = &[
+    sendrawtransaction::COMMAND,
+    testmempoolaccept::COMMAND,
+    getmempoolrelatives::ANCESTORS,
+    getmempoolrelatives::DESCENDANTS,
+    getmempoolentry::COMMAND,
+    gettxspendingprevout::COMMAND,
+    getmempoolinfo::COMMAND,
+    getrawmempool::COMMAND,
+    prioritised::PRIORITISE,
+    prioritised::LIST,
+];

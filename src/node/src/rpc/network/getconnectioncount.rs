@@ -1,0 +1,16 @@
+//! `getconnectioncount`.
+
+use rpc::{Command, Res, example_cli, example_rpc};
+use serde_json::json;
+
+use crate::NodeContext;
+
+pub(super) const COMMAND: Command<NodeContext> = Command {
+    name: "getconnectioncount",
+    category: "network",
+    args: &[],
+    description: "Returns the number of connections to other nodes.",
+    result: &[Res::num("", "Number of connections")],
+    examples: &[example_cli!("getconnectioncount", ""), example_rpc!("getconnectioncount", "")],
+    run: |_, _| Ok(json!(0)),
+};
