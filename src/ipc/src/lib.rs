@@ -1,1 +1,27 @@
-//! ipc.
+//! The interfaces between processes: each once as client and once as server over `multiprocess`, and the ways to reach
+//! another process.
+//!
+//! [`spawn`] starts a program and returns its bootstrap object; the program calls [`serve_fd`]. In between, an
+//! `Arc<dyn Trait>` passed to a method or returned from one becomes an object that the other process can call, and
+//! its drop there releases it here.
+//!
+//! Clients, servers and conversions are generated from the traits in `interfaces` and the schemas in `schemas/`; where
+//! the two differ, this crate does not build. A new method is a line in each.
+//!
+//! **Invariant:** no conversion and no method is written by hand.
+#![deny(unsafe_code)]
+
+mod convert;
+mod error;
+mod event_loop;
+mod glue;
+mod inherit;
+mod redact;
+mod schema;
+mod serve;
+mod show;
+mod spawn;
+
+pub use error::{Error, Result};
+pub use serve::{Server, serve_fd, serve_socket};
+pub use spawn::{Connection, connect_socket, find_program, spawn, spawn_with};

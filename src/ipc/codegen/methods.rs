@@ -1,0 +1,210 @@
+//! Emits, for each interface, its method table, its client and its server.
+
+use std::fmt::Write;
+
+use super::emit::{Glue, is_secret};
+use super::matching::{self, Fields, Pair};
+use super::native::{self, Ty};
+use super::{schema, snake};
+
+/// Methods whose results never appear in the trace.
+const SECRET_RESULTS: &[(&str, &str)] = &[("WalletLoader", "execute_rpc")];
+
+impl Glue<'_> {
+    /// Emits everything for one trait and its interface.
+    pub fn interface(&mut self, found: &native::Trait, interface: &schema::Interface) {
+        let mut errors = Vec::new();
+        let pairs = matching::methods(self.schema, found, interface, &mut errors);
+        errors.into_iter().for_each(|error| self.error(error));
+        let name = &found.name;
+        let table = snake(name).to_uppercase();
+
+        let (mut rows, mut client, mut serve, mut server) =
+            (String::new(), String::new(), String::new(), String::new());
+        let all = matching::flatten(self.schema, interface);
+        for (index, ((owner, method), pair)) in all.iter().zip(&pairs).enumerate() {
+            let context = self.has_context(owner, method);
+            let kind = match method.name.as_str() {
+                "construct" => "Construct",
+                "destroy" => "Destroy",
+                _ => "Call",
+            };
+            writeln!(
+                rows,
+                "Method {{ name: \"{name}.{}\", interface_id: {:#x}, ordinal: {}, kind: Kind::{kind}, \
+                 context: {context} }},",
+                snake(&method.name),
+                owner.id,
+                method.ordinal
+            )
+            .expect("writing to a string");
+            if let Some(pair) = pair {
+                client += &self.client_method(name, &table, index, context, pair);
+                server += &self.server_method(name, context, pair);
+                writeln!(serve, "{index} => self.serve_{}(call),", pair.native.name).expect("writing to a string");
+            }
+        }
+        self.line(&format!(
+            "/// Method table of [`interfaces::{name}`].\n\
+             pub static {table}: Interface = Interface {{ name: \"{name}\", methods: &[\n{rows}] }};\n\n\
+             /// [`interfaces::{name}`] in another process.\n\
+             pub struct {name}Client {{ proxy: Proxy }}\n\
+             impl {name}Client {{\n\
+             /// Takes an object of another process to be a [`interfaces::{name}`].\n\
+             pub fn connect(object: Object) -> Arc<dyn interfaces::{name}> {{ \
+             Arc::new({name}Client {{ proxy: Proxy::new(object, &{table}) }}) }}\n}}\n\
+             impl interfaces::{name} for {name}Client {{\n{client}}}\n\n\
+             /// A local [`interfaces::{name}`] as other processes call it.\n\
+             pub struct {name}Server {{ object: Arc<dyn interfaces::{name}> }}\n\
+             impl {name}Server {{\n\
+             /// Serves `object`.\n\
+             pub fn new(object: Arc<dyn interfaces::{name}>) -> Self {{ {name}Server {{ object }} }}\n{server}}}\n\
+             impl Service for {name}Server {{\n\
+             fn interface(&self) -> &'static Interface {{ &{table} }}\n\
+             fn serve(&self, method: usize, call: &mut ServerCall<'_>) -> Result<(), Error> {{ match method {{\n\
+             {serve}_ => Err(Error::Unsupported(format!(\"{name} method {{method}}\"))) }} }}\n}}\n\
+             impl Show for Arc<dyn interfaces::{name}> {{ fn show(&self, text: &mut Short) -> fmt::Result {{ \
+             text.write_str(\"<{name}>\") }} }}\n"
+        ));
+    }
+
+    /// Says whether the method's first parameter is a context; reports one elsewhere.
+    fn has_context(&mut self, owner: &schema::Interface, method: &schema::Method) -> bool {
+        let Some(params) = self.schema.structs.get(&method.params) else { return false };
+        let Some(field) = params.fields.iter().find(|field| field.name == "context") else { return false };
+        let is_context = match &field.ty {
+            schema::Ty::Struct(id) => self.schema.structs.get(id).is_some_and(|found| found.name == "Context"),
+            _ => false,
+        };
+        if !is_context || field.offset != 0 {
+            self.error(format!("{}.{}: context must be a Proxy.Context and come first", owner.display, method.name));
+        }
+        is_context
+    }
+
+    fn client_method(&mut self, name: &str, table: &str, index: usize, context: bool, pair: &Pair<'_>) -> String {
+        let Pair { native, schema: method, interface } = pair;
+        let label = format!("{name}::{}", native.name);
+        let (Some(params), Some(results)) =
+            (self.schema.structs.get(&method.params), self.schema.structs.get(&method.results))
+        else {
+            return String::new();
+        };
+        let module = format!("{}::{}", interface.module, snake(&method.name));
+
+        let mut fields = Fields::new(params);
+        let mut build = String::new();
+        if context {
+            fields.take("context");
+            build += "exports.context(out.reborrow().init_context());\n";
+        }
+        let (mut signature, mut show) = (String::new(), String::new());
+        for (index, arg) in native.args.iter().enumerate() {
+            let at = format!("{label}({})", arg.name);
+            write!(signature, ", {}: {}", arg.name, arg.ty).expect("writing to a string");
+            build += &format!("{{ let {0} = &{0}; ", arg.name);
+            build += &self.set_field(&mut fields, &arg.name, &at, &arg.name, &arg.ty);
+            build += "}\n";
+            show += &show_arg(index, &arg.name);
+        }
+        fields.finish(&label, self);
+        let read = self.read_results(results, &label, &native.result);
+        format!(
+            "fn {0}(&self{signature}) -> interfaces::Result<{1}> {{ let method = &{table}.methods[{index}];\n\
+             convert::call(method, || {{ let mut draft = Draft::new(); {{ let exports = &draft.exports(); \
+             let mut out = draft.root::<{module}_params::Owned>();\n{build}}}\n\
+             let reply = self.proxy.call(method, draft, |text| {{ {show} Ok(()) }})?;\n\
+             let imports = reply.imports(); let from = reply.root::<{module}_results::Owned>()?;\n{read} }}) }}\n",
+            native.name, native.result
+        )
+    }
+
+    fn server_method(&mut self, name: &str, context: bool, pair: &Pair<'_>) -> String {
+        let Pair { native, schema: method, interface } = pair;
+        let label = format!("{name}::{}", native.name);
+        let (Some(params), Some(results)) =
+            (self.schema.structs.get(&method.params), self.schema.structs.get(&method.results))
+        else {
+            return String::new();
+        };
+        let module = format!("{}::{}", interface.module, snake(&method.name));
+
+        let mut fields = Fields::new(params);
+        if context {
+            fields.take("context");
+        }
+        let (mut read, mut show, mut args) = (String::new(), String::new(), Vec::new());
+        for (index, arg) in native.args.iter().enumerate() {
+            let at = format!("{label}({})", arg.name);
+            let get = self.get_field(&mut fields, &arg.name, &at, &arg.ty);
+            writeln!(read, "let {}: {} = {get};", arg.name, arg.ty).expect("writing to a string");
+            show += &show_arg(index, &arg.name);
+            args.push(arg.name.as_str());
+        }
+        let args = args.join(", ");
+        let build = self.build_results(results, &label, &native.result);
+        let result = if SECRET_RESULTS.contains(&(name, &native.name)) {
+            "call.trace_result(|text| text.write_str(redact::HIDDEN));"
+        } else {
+            "call.trace_result(|text| result.show(text));"
+        };
+        format!(
+            "fn serve_{0}(&self, call: &mut ServerCall<'_>) -> Result<(), Error> {{\n\
+             let params = call.params(); let imports = params.imports();\n\
+             let from = params.root::<{module}_params::Owned>()?;\n{read}\
+             call.trace_request(|text| {{ {show} Ok(()) }});\n\
+             let result = self.object.{0}({args}).map_err(convert::refuse)?;\n{result}\n\
+             let draft = call.results(); let exports = &draft.exports();\n\
+             let mut out = draft.root::<{module}_results::Owned>();\n{build}Ok(()) }}\n",
+            native.name
+        )
+    }
+
+    /// Code that fills the results `out` from `result`.
+    fn build_results(&mut self, results: &schema::Struct, label: &str, ty: &Ty) -> String {
+        let mut fields = Fields::new(results);
+        let code = match ty {
+            Ty::Unit => String::new(),
+            Ty::Result(ok, err) => {
+                let set_ok = match &**ok {
+                    Ty::Unit => String::new(),
+                    ok => self.set_field(&mut fields, "result", label, "value", ok),
+                };
+                let set_err = self.set_field(&mut fields, "error", label, "error", err);
+                format!("match &result {{ Ok(value) => {{ {set_ok} }} Err(error) => {{ {set_err} }} }}\n")
+            }
+            ty => {
+                format!("{{ let result = &result; {} }}\n", self.set_field(&mut fields, "result", label, "result", ty))
+            }
+        };
+        fields.finish(&format!("the result of {label}"), self);
+        code
+    }
+
+    /// Code that ends in the method's result, read from `from`.
+    fn read_results(&mut self, results: &schema::Struct, label: &str, ty: &Ty) -> String {
+        let mut fields = Fields::new(results);
+        let code = match ty {
+            Ty::Unit => "Ok(())".to_owned(),
+            Ty::Result(ok, err) => {
+                let get_ok = match &**ok {
+                    Ty::Unit => "()".to_owned(),
+                    ok => self.get_field(&mut fields, "result", label, ok),
+                };
+                let get_err = self.get_field(&mut fields, "error", label, err);
+                format!("if from.has_error() {{ return Ok(Err({get_err})); }}\nOk(Ok({get_ok}))")
+            }
+            ty => format!("Ok({})", self.get_field(&mut fields, "result", label, ty)),
+        };
+        fields.finish(&format!("the result of {label}"), self);
+        code
+    }
+}
+
+/// Code that prints one argument for the trace, or that it is secret.
+fn show_arg(index: usize, name: &str) -> String {
+    let comma = if index == 0 { "" } else { ", " };
+    let value =
+        if is_secret(name) { "text.write_str(redact::HIDDEN)?;".to_owned() } else { format!("{name}.show(text)?;") };
+    format!("text.write_str(\"{comma}{name}: \")?; {value} ")
+}

@@ -1,0 +1,237 @@
+//! The Rust side: traits, structs and enums of the `interfaces` crate, as far as they can cross a process boundary.
+
+use std::fmt;
+
+use syn::{Fields, FnArg, GenericArgument, Item, Pat, PathArguments, ReturnType, TraitItem, Type, TypeParamBound};
+
+/// What the `interfaces` crate defines.
+#[derive(Default)]
+pub struct Native {
+    pub traits: Vec<Trait>,
+    pub structs: Vec<Struct>,
+    pub enums: Vec<Enum>,
+}
+
+pub struct Trait {
+    pub name: String,
+    pub methods: Vec<Method>,
+}
+
+pub struct Method {
+    pub name: String,
+    pub args: Vec<Field>,
+    /// `T` of the returned `Result<T>`.
+    pub result: Ty,
+}
+
+pub struct Field {
+    pub name: String,
+    pub ty: Ty,
+}
+
+pub struct Struct {
+    pub name: String,
+    pub fields: Vec<Field>,
+}
+
+pub struct Enum {
+    pub name: String,
+    pub variants: Vec<Variant>,
+}
+
+pub struct Variant {
+    pub name: String,
+    pub content: Content,
+}
+
+pub enum Content {
+    Unit,
+    One(Ty),
+    Named(Vec<Field>),
+}
+
+/// A type as it is written in a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ty {
+    Unit,
+    Bool,
+    /// `u8` to `u64`, `i8` to `i64`, `f32`, `f64`.
+    Number(String),
+    String,
+    Bytes,
+    /// A type of the bitcoin crate that travels as bytes.
+    Bitcoin(String),
+    Amount,
+    FeeRate,
+    /// A struct or enum of the crate.
+    Named(String),
+    /// `Arc<dyn Trait>`.
+    Object(String),
+    Option(Box<Ty>),
+    List(Box<Ty>),
+    Result(Box<Ty>, Box<Ty>),
+}
+
+/// Types of the bitcoin crate that travel as bytes.
+const BITCOIN: &[&str] = &["Txid", "Wtxid", "BlockHash", "Transaction", "Block", "ScriptBuf", "OutPoint", "TxOut"];
+
+const NUMBERS: &[&str] = &["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64"];
+
+impl fmt::Display for Ty {
+    /// Prints the type as generated code names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ty::Unit => f.write_str("()"),
+            Ty::Bool => f.write_str("bool"),
+            Ty::Number(name) => f.write_str(name),
+            Ty::String => f.write_str("String"),
+            Ty::Bytes => f.write_str("Vec<u8>"),
+            Ty::Bitcoin(name) => write!(f, "bitcoin::{name}"),
+            Ty::Amount => f.write_str("bitcoin::Amount"),
+            Ty::FeeRate => f.write_str("bitcoin::FeeRate"),
+            Ty::Named(name) => write!(f, "interfaces::{name}"),
+            Ty::Object(name) => write!(f, "Arc<dyn interfaces::{name}>"),
+            Ty::Option(inner) => write!(f, "Option<{inner}>"),
+            Ty::List(inner) => write!(f, "Vec<{inner}>"),
+            Ty::Result(ok, err) => write!(f, "Result<{ok}, {err}>"),
+        }
+    }
+}
+
+/// Parses source files, given as name and content.
+pub fn parse(sources: &[(String, String)]) -> Result<Native, String> {
+    let mut native = Native::default();
+    for (name, source) in sources {
+        let file = syn::parse_file(source).map_err(|error| format!("{name}: {error}"))?;
+        for item in file.items {
+            add(&mut native, item).map_err(|error| format!("{name}: {error}"))?;
+        }
+    }
+    Ok(native)
+}
+
+fn add(native: &mut Native, item: Item) -> Result<(), String> {
+    match item {
+        Item::Trait(item) => {
+            let name = item.ident.to_string();
+            let mut methods = Vec::new();
+            for inner in item.items {
+                let TraitItem::Fn(function) = inner else { continue };
+                let context = format!("{name}.{}", function.sig.ident);
+                methods.push(method(function.sig).map_err(|error| format!("{context}: {error}"))?);
+            }
+            native.traits.push(Trait { name, methods });
+        }
+        Item::Struct(item) => {
+            let name = item.ident.to_string();
+            let Fields::Named(fields) = item.fields else { return Ok(()) };
+            let fields = fields.named.into_iter().map(|f| (f.ident, f.ty));
+            native.structs.push(Struct { fields: named(fields, &name)?, name });
+        }
+        Item::Enum(item) => {
+            let name = item.ident.to_string();
+            // The outer error is the runtime's business: it travels as an exception.
+            if name == "Error" {
+                return Ok(());
+            }
+            let mut variants = Vec::new();
+            for variant in item.variants {
+                let label = variant.ident.to_string();
+                let context = format!("{name}::{label}");
+                let content = match variant.fields {
+                    Fields::Unit => Content::Unit,
+                    Fields::Named(fields) => {
+                        Content::Named(named(fields.named.into_iter().map(|f| (f.ident, f.ty)), &context)?)
+                    }
+                    Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                        Content::One(ty(&fields.unnamed[0].ty).map_err(|error| format!("{context}: {error}"))?)
+                    }
+                    Fields::Unnamed(_) => return Err(format!("{context}: only one unnamed field can cross")),
+                };
+                variants.push(Variant { name: label, content });
+            }
+            native.enums.push(Enum { name, variants });
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn named(fields: impl Iterator<Item = (Option<syn::Ident>, Type)>, context: &str) -> Result<Vec<Field>, String> {
+    fields
+        .map(|(name, kind)| {
+            let name = name.map(|name| name.to_string()).unwrap_or_default();
+            let ty = ty(&kind).map_err(|error| format!("{context}.{name}: {error}"))?;
+            Ok(Field { name, ty })
+        })
+        .collect()
+}
+
+fn method(signature: syn::Signature) -> Result<Method, String> {
+    let mut args = Vec::new();
+    for input in signature.inputs {
+        match input {
+            FnArg::Receiver(_) => {}
+            FnArg::Typed(input) => {
+                let Pat::Ident(name) = *input.pat else { return Err("an argument has no name".to_owned()) };
+                let name = name.ident.to_string();
+                let ty = ty(&input.ty).map_err(|error| format!("{name}: {error}"))?;
+                args.push(Field { name, ty });
+            }
+        }
+    }
+    let ReturnType::Type(_, result) = signature.output else { return Err("does not return a Result".to_owned()) };
+    let (name, mut inner) = path(&result)?;
+    if name != "Result" || inner.len() != 1 {
+        return Err("does not return interfaces::Result<T>".to_owned());
+    }
+    Ok(Method { name: signature.ident.to_string(), args, result: inner.remove(0) })
+}
+
+/// Splits a path type into its last name and its type arguments.
+fn path(kind: &Type) -> Result<(String, Vec<Ty>), String> {
+    let Type::Path(path) = kind else { return Err("only owned types can cross".to_owned()) };
+    let last = path.path.segments.last().ok_or("empty path")?;
+    let mut inner = Vec::new();
+    if let PathArguments::AngleBracketed(arguments) = &last.arguments {
+        for argument in &arguments.args {
+            if let GenericArgument::Type(argument) = argument {
+                inner.push(ty(argument)?);
+            }
+        }
+    }
+    Ok((last.ident.to_string(), inner))
+}
+
+fn ty(kind: &Type) -> Result<Ty, String> {
+    match kind {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => return Ok(Ty::Unit),
+        Type::TraitObject(object) => {
+            let name = object.bounds.iter().find_map(|bound| match bound {
+                TypeParamBound::Trait(bound) => bound.path.segments.last().map(|last| last.ident.to_string()),
+                _ => None,
+            });
+            return name.map(Ty::Object).ok_or_else(|| "trait object without a trait".to_owned());
+        }
+        _ => {}
+    }
+    let (name, mut inner) = path(kind)?;
+    Ok(match (name.as_str(), inner.len()) {
+        ("bool", 0) => Ty::Bool,
+        ("String", 0) => Ty::String,
+        ("Amount", 0) => Ty::Amount,
+        ("FeeRate", 0) => Ty::FeeRate,
+        ("Arc", 1) => inner.remove(0),
+        ("Option", 1) => Ty::Option(Box::new(inner.remove(0))),
+        ("Vec", 1) if inner[0] == Ty::Number("u8".to_owned()) => Ty::Bytes,
+        ("Vec", 1) => Ty::List(Box::new(inner.remove(0))),
+        ("Result", 2) => {
+            let err = inner.remove(1);
+            Ty::Result(Box::new(inner.remove(0)), Box::new(err))
+        }
+        (number, 0) if NUMBERS.contains(&number) => Ty::Number(name),
+        (known, 0) if BITCOIN.contains(&known) => Ty::Bitcoin(name),
+        (_, 0) => Ty::Named(name),
+        _ => return Err(format!("{name}<…> cannot cross")),
+    })
+}

@@ -1,0 +1,152 @@
+//! Conversions of the types that generated code does not know by structure, and of errors.
+//!
+//! **Invariant:** bytes from the other process never panic; what cannot be decoded is [`Error::Malformed`], naming the
+//! field.
+
+use bitcoin::consensus::encode::{deserialize, serialize};
+use bitcoin::hashes::Hash;
+use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxOut, Txid, Wtxid};
+use multiprocess::{Error, Method};
+
+/// A type that travels as bytes.
+pub(crate) trait Bytes: Sized {
+    /// Encodes the value.
+    fn encode(&self) -> Vec<u8>;
+
+    /// Decodes what the other process sent.
+    fn decode(bytes: &[u8]) -> Result<Self, String>;
+}
+
+macro_rules! hash_bytes {
+    ($($name:ident),*) => {$(
+        impl Bytes for $name {
+            fn encode(&self) -> Vec<u8> {
+                self.to_byte_array().to_vec()
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, String> {
+                $name::from_slice(bytes).map_err(|_| format!("a hash has 32 bytes, not {}", bytes.len()))
+            }
+        }
+    )*};
+}
+
+macro_rules! consensus_bytes {
+    ($($name:ident),*) => {$(
+        impl Bytes for $name {
+            fn encode(&self) -> Vec<u8> {
+                serialize(self)
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, String> {
+                deserialize(bytes).map_err(|error| error.to_string())
+            }
+        }
+    )*};
+}
+
+hash_bytes!(Txid, Wtxid, BlockHash);
+consensus_bytes!(Transaction, Block, OutPoint, TxOut);
+
+impl Bytes for ScriptBuf {
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        Ok(ScriptBuf::from_bytes(bytes.to_vec()))
+    }
+}
+
+/// Encodes a value for an element of a list.
+pub(crate) fn bytes<T: Bytes>(value: &T) -> Vec<u8> {
+    value.encode()
+}
+
+/// Encodes a value into a field; `init` allocates it.
+pub(crate) fn write<'a, T: Bytes>(value: &T, init: impl FnOnce(u32) -> &'a mut [u8]) {
+    let bytes = value.encode();
+    // Cap'n Proto's limit on a list is far above what can be encoded here.
+    let size = u32::try_from(bytes.len()).expect("transactions and blocks are smaller than 4 GiB");
+    init(size).copy_from_slice(&bytes);
+}
+
+/// Decodes a field; `label` names it in the error.
+pub(crate) fn read<T: Bytes>(bytes: &[u8], label: &str) -> Result<T, Error> {
+    T::decode(bytes).map_err(|error| Error::malformed(format_args!("{label}: {error}")))
+}
+
+/// Decodes text.
+pub(crate) fn text(text: capnp::text::Reader<'_>, label: &str) -> Result<String, Error> {
+    text.to_str().map(str::to_owned).map_err(|error| Error::malformed(format_args!("{label}: {error}")))
+}
+
+/// Encodes an amount.
+pub(crate) fn amount_to(amount: Amount) -> Result<i64, Error> {
+    i64::try_from(amount.to_sat()).map_err(|_| Error::malformed(format_args!("amount {amount} is too large")))
+}
+
+/// Decodes an amount.
+pub(crate) fn amount_from(satoshi: i64, label: &str) -> Result<Amount, Error> {
+    let satoshi =
+        u64::try_from(satoshi).map_err(|_| Error::malformed(format_args!("{label}: {satoshi} is not an amount")))?;
+    Ok(Amount::from_sat(satoshi))
+}
+
+/// Runs a client's method and turns a failure into the interfaces' error.
+pub(crate) fn call<T>(
+    method: &'static Method,
+    body: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, interfaces::Error> {
+    body().map_err(|error| {
+        let call = method.name.to_owned();
+        match error {
+            Error::Disconnected => interfaces::Error::Disconnected { call },
+            Error::Unsupported(_) => interfaces::Error::Unsupported { call },
+            Error::TimedOut => interfaces::Error::TimedOut { call },
+            Error::Failed(message) => interfaces::Error::Internal { message },
+            other => interfaces::Error::Internal { message: format!("{call}: {other}") },
+        }
+    })
+}
+
+/// Turns the error of a local object into what the caller gets.
+pub(crate) fn refuse(error: interfaces::Error) -> Error {
+    match error {
+        interfaces::Error::Disconnected { .. } => Error::Disconnected,
+        interfaces::Error::Unsupported { call } => Error::Unsupported(call),
+        interfaces::Error::TimedOut { .. } => Error::TimedOut,
+        interfaces::Error::Internal { message } => Error::Failed(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T: Bytes + PartialEq + std::fmt::Debug>(value: T, bad: &[u8]) {
+        let encoded = bytes(&value);
+        assert_eq!(read::<T>(&encoded, "x").expect("own encoding"), value);
+        let error = read::<T>(bad, "Type.field").expect_err("bad bytes");
+        assert!(error.to_string().starts_with("malformed message: Type.field: "), "{error}");
+    }
+
+    #[test]
+    fn bytes_survive_and_bad_ones_are_named() {
+        check(Txid::all_zeros(), &[0; 31]);
+        check(BlockHash::all_zeros(), &[]);
+        check(Wtxid::all_zeros(), &[0; 33]);
+        check(OutPoint::null(), &[1; 35]);
+        check(TxOut { value: Amount::ONE_BTC, script_pubkey: ScriptBuf::new() }, &[0; 3]);
+        check(bitcoin::constants::genesis_block(bitcoin::Network::Regtest), &[0xff; 90]);
+        check(bitcoin::constants::genesis_block(bitcoin::Network::Bitcoin).txdata[0].clone(), b"nonsense");
+    }
+
+    #[test]
+    fn amounts_are_never_negative() {
+        assert_eq!(amount_from(5, "x"), Ok(Amount::from_sat(5)));
+        assert!(amount_from(-1, "x").is_err());
+        assert!(amount_to(Amount::from_sat(u64::MAX)).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! How values look in the trace: short, on one line, and never a secret.
+
+use std::fmt::{self, Write};
+
+use bitcoin::hex::DisplayHex;
+use bitcoin::{Amount, Block, BlockHash, FeeRate, OutPoint, ScriptBuf, Transaction, TxOut, Txid, Wtxid};
+use multiprocess::Short;
+
+/// Prints a value for the trace.
+pub(crate) trait Show {
+    /// Writes the value; an error means the line is full.
+    fn show(&self, text: &mut Short) -> fmt::Result;
+}
+
+macro_rules! show_display {
+    ($($name:ty),*) => {$(
+        impl Show for $name {
+            fn show(&self, text: &mut Short) -> fmt::Result {
+                write!(text, "{self}")
+            }
+        }
+    )*};
+}
+
+show_display!(bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, Txid, Wtxid, BlockHash, OutPoint, Amount, FeeRate);
+
+impl Show for () {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        text.write_str("ok")
+    }
+}
+
+impl Show for String {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{self:?}")
+    }
+}
+
+impl Show for Transaction {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{}", self.compute_txid())
+    }
+}
+
+impl Show for Block {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{} ({} transactions)", self.block_hash(), self.txdata.len())
+    }
+}
+
+impl Show for ScriptBuf {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{:x}", self.as_bytes().as_hex())
+    }
+}
+
+impl Show for TxOut {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{} to ", self.value)?;
+        self.script_pubkey.show(text)
+    }
+}
+
+impl<T: Show> Show for Option<T> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        match self {
+            Some(value) => value.show(text),
+            None => text.write_str("none"),
+        }
+    }
+}
+
+impl<T: Show> Show for Vec<T> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        text.write_str("[")?;
+        for (index, value) in self.iter().enumerate() {
+            if index > 0 {
+                text.write_str(", ")?;
+            }
+            value.show(text)?;
+        }
+        text.write_str("]")
+    }
+}
+
+impl<T: Show, E: Show> Show for Result<T, E> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        match self {
+            Ok(value) => value.show(text),
+            Err(error) => {
+                text.write_str("refused: ")?;
+                error.show(text)
+            }
+        }
+    }
+}
+
+impl<T: Show + ?Sized> Show for &T {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        (**self).show(text)
+    }
+}
