@@ -143,11 +143,7 @@ fn information(args: &Args) -> Option<String> {
     }
     args.help_requested().then(|| {
         let name = args.program().name();
-        format!(
-            "{}\n\nUsage: {name} [options]\n\n{}",
-            common::version::heading("daemon"),
-            args.help_text()
-        )
+        format!("{}\nUsage: {name} [options]\n\n{}", common::version::heading("daemon"), args.help_text())
     })
 }
 

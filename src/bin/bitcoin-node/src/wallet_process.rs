@@ -1,7 +1,7 @@
 //! The wallet process: found, started, watched and waited for. It is the only place that knows the wallet to be
 //! elsewhere; node and RPC server see an `interfaces::WalletLoader` like any other.
 
-use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use interfaces::{
@@ -14,35 +14,37 @@ const PROGRAM: &str = "bitcoin-wallet";
 
 /// Starts the wallet process and connects to it.
 pub fn start(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
-    let program = find()?;
-    log::debug!(target: "ipc", "starting {}", program.display());
-    let child = ipc::spawn(&program).map_err(|error| {
-        Error::internal(format!("cannot run {}: {error}; reinstall it, or start with -disablewallet", program.display()))
-    })?;
-    let loader = child.init().make_wallet_loader(config, chain)?;
-    Ok(Arc::new(WalletProcess { loader, child: Mutex::new(Some(child)) }))
-}
-
-/// Looks for the program beside this one, under the name it was called by and the real one, and in `../libexec`.
-fn find() -> Result<PathBuf> {
-    let real = std::env::current_exe().ok();
-    let called = std::env::args_os().next().map(PathBuf::from).filter(|path| path.components().count() > 1);
-    let directories = [called, real].into_iter().flatten().filter_map(|path| path.parent().map(Path::to_owned));
-    let candidates: Vec<PathBuf> = directories
-        .flat_map(|directory| [directory.join(PROGRAM), directory.join("../libexec").join(PROGRAM)])
-        .collect();
-    candidates.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
-        let places: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
-        Error::internal(format!(
-            "{PROGRAM} not found at {}; install it there, or start with -disablewallet",
-            places.join(" or ")
-        ))
-    })
+    let advice = |error: ipc::Error| Error::internal(format!("{error}; reinstall it, or start with -disablewallet"));
+    let program = ipc::find_program(PROGRAM).map_err(advice)?;
+    let child = ipc::spawn(&program).map_err(advice)?;
+    let pid = child.pid();
+    log::info!("wallet process {pid} started: {}", program.display());
+    let stopping = Arc::new(AtomicBool::new(false));
+    child.on_disconnect({
+        let stopping = stopping.clone();
+        move || {
+            if !stopping.load(Ordering::Acquire) {
+                log::error!(
+                    "the wallet process {pid} is gone; the node goes on without wallets. Restart it to have them back, \
+                     and see wallet.log for the cause"
+                );
+            }
+        }
+    });
+    match child.init().make_wallet_loader(config, chain) {
+        Ok(loader) => Ok(Arc::new(WalletProcess { loader, stopping, child: Mutex::new(Some(child)) })),
+        Err(error) => {
+            stopping.store(true, Ordering::Release);
+            child.close();
+            Err(error)
+        }
+    }
 }
 
 /// The wallets of the process.
 struct WalletProcess {
     loader: Arc<dyn WalletLoader>,
+    stopping: Arc<AtomicBool>,
     child: Mutex<Option<ipc::Connection>>,
 }
 
@@ -85,6 +87,7 @@ impl WalletLoader for WalletProcess {
 
     /// Returns when the process is gone, so that nothing of the data directory is in use when the node has stopped.
     fn stop(&self) -> Result<()> {
+        self.stopping.store(true, Ordering::Release);
         let stopped = self.loader.stop();
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(child) = child {

@@ -29,7 +29,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
     }
     if args.help_requested() {
         print!(
-            "{}\n\nUsage: started by bitcoin-node as bitcoin-wallet -ipcfd=<n>\n\n{}",
+            "{}\nUsage: started by bitcoin-node as bitcoin-wallet -ipcfd=<n>\n\n{}",
             common::version::heading("bitcoin-wallet utility"),
             args.help_text()
         );
