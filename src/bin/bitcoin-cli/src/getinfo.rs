@@ -11,19 +11,9 @@ use crate::output::scalar_text;
 /// The commands of the batch; the position is the request's id.
 pub const METHODS: [&str; 4] = ["getnetworkinfo", "getblockchaininfo", "getwalletinfo", "getbalances"];
 
-/// Sorts a batch answer by id and picks the fields; errors of the first two commands end it, the wallet's do not.
+/// Picks the fields from a batch answer; errors of the first two commands end it, the wallet's do not.
 pub fn combine(answer: Value) -> Result<Value, CliError> {
-    let batch_error = |text: &str| CliError::UnexpectedReply(text.to_owned());
-    let Value::Array(members) = answer else { return Err(batch_error("Batch must be an array")) };
-    let mut replies = vec![Value::Null; METHODS.len()];
-    for member in members {
-        if !member.is_object() {
-            return Err(batch_error("Batch member must be an object"));
-        }
-        let id = member["id"].as_u64().and_then(|id| usize::try_from(id).ok());
-        let slot = id.and_then(|id| replies.get_mut(id));
-        *slot.ok_or_else(|| batch_error("Batch member id is larger than batch size"))? = member;
-    }
+    let replies = sorted_batch(answer, METHODS.len())?;
     for essential in &replies[..2] {
         if !essential["error"].is_null() {
             return Ok(essential.clone());
@@ -56,6 +46,22 @@ pub fn combine(answer: Value) -> Result<Value, CliError> {
     take("relayfee", &network["relayfee"]);
     take("warnings", &network["warnings"]);
     Ok(json!({"result": info, "error": null}))
+}
+
+/// Sorts the answer to a batch of `count` requests with the ids 0, 1, ... by id.
+pub fn sorted_batch(answer: Value, count: usize) -> Result<Vec<Value>, CliError> {
+    let batch_error = |text: &str| CliError::UnexpectedReply(text.to_owned());
+    let Value::Array(members) = answer else { return Err(batch_error("Batch must be an array")) };
+    let mut replies = vec![Value::Null; count];
+    for member in members {
+        if !member.is_object() {
+            return Err(batch_error("Batch member must be an object"));
+        }
+        let id = member["id"].as_u64().and_then(|id| usize::try_from(id).ok());
+        let slot = id.and_then(|id| replies.get_mut(id));
+        *slot.ok_or_else(|| batch_error("Batch member id is larger than batch size"))? = member;
+    }
+    Ok(replies)
 }
 
 /// Whether to colour, from `-color` and whether standard output is a terminal.

@@ -18,6 +18,7 @@ mod client;
 mod convert;
 mod error;
 mod getinfo;
+mod netinfo;
 mod options;
 mod output;
 mod request;
@@ -25,6 +26,7 @@ mod stdin;
 
 use client::Client;
 use error::CliError;
+use netinfo::View;
 use options::{Composite, Options};
 use output::Outcome;
 use request::Request;
@@ -101,7 +103,10 @@ fn command(args: &Args, argv: &[String]) -> Result<Outcome, CliError> {
         }
         Some(Composite::GetInfo) => Request::GetInfo(words),
         Some(Composite::NetInfo) => {
-            return Err(CliError::Usage("-netinfo is not supported yet, use the getpeerinfo command".to_owned()));
+            if matches!(words.first().map(String::as_str), Some("h" | "help")) {
+                return Ok(Outcome { code: 0, text: netinfo::HELP.to_owned() });
+            }
+            Request::NetInfo(View::parse(&words)?, args.chain().name().to_owned())
         }
         Some(Composite::AddrInfo) => Request::AddrInfo(words),
         Some(Composite::Generate) => {

@@ -3,12 +3,14 @@
 //! Separate from how it is sent. Invariant: composing a request has no side effect, since `-rpcwait` may do it
 //! again.
 
+use common::version;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::convert::{self, Params};
 use crate::error::CliError;
 use crate::getinfo;
+use crate::netinfo::{self, View};
 
 /// A request that is still words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Request {
     GetInfo(Vec<String>),
     /// `-addrinfo`
     AddrInfo(Vec<String>),
+    /// `-netinfo`, and the chain that the options select.
+    NetInfo(View, String),
     /// The second half of `-generate`: `nblocks address [maxtries]`.
     Generate(Vec<String>),
 }
@@ -50,6 +54,11 @@ fn written(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("a request serializes into memory")
 }
 
+fn batch(methods: &[&str]) -> String {
+    let bodies = methods.iter().enumerate().map(|(id, method)| Body::new(method, &Params::Null, json!(id)));
+    written(&bodies.collect::<Vec<_>>())
+}
+
 impl Request {
     /// A command without parameters, under the default id.
     pub fn plain(method: &str) -> Request {
@@ -65,10 +74,9 @@ impl Request {
             }
             Request::GetInfo(words) => {
                 refuse_arguments("-getinfo", words)?;
-                let methods = getinfo::METHODS.iter().enumerate();
-                let batch: Vec<Body> = methods.map(|(id, m)| Body::new(m, &Params::Null, json!(id))).collect();
-                Ok(written(&batch))
+                Ok(batch(&getinfo::METHODS))
             }
+            Request::NetInfo(..) => Ok(batch(&netinfo::METHODS)),
             Request::AddrInfo(words) => {
                 refuse_arguments("-addrinfo", words)?;
                 Ok(written(&Body::new("getaddrmaninfo", &Params::Null, json!(1))))
@@ -84,6 +92,15 @@ impl Request {
     pub fn reply(&self, answer: Value) -> Result<Value, CliError> {
         let reply = match self {
             Request::GetInfo(_) => getinfo::combine(answer)?,
+            Request::NetInfo(view, chain) => {
+                let replies = getinfo::sorted_batch(answer, netinfo::METHODS.len())?;
+                if let Some(failed) = replies.iter().find(|reply| !reply["error"].is_null()) {
+                    return Ok(failed.clone());
+                }
+                let client = format!("{} client {}", version::CLIENT_NAME, version::full_version());
+                let text = netinfo::screen(*view, &replies[0]["result"], &replies[1]["result"], &client, chain);
+                json!({"result": text, "error": null})
+            }
             _ if !answer.is_object() => return Err(CliError::wrong_type(&answer, "object")),
             _ if !answer["error"].is_null() => answer,
             Request::Command { .. } => answer,
