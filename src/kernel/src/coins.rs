@@ -2,9 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use bitcoin::{OutPoint, TxOut};
+use bitcoin::hashes::Hash;
+use bitcoin::{Amount, BlockHash, OutPoint, ScriptBuf, TxOut, Txid};
 
-use crate::{BlockIndex, Error, Kernel};
+use crate::{BlockIndex, Error, Kernel, ffi};
+
+/// Coins fetched at a time when walking through the set: enough that the crossing costs nothing, few enough to stop soon.
+const BATCH: u32 = 1024;
 
 /// An output that is unspent, or was until the block in question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +40,14 @@ impl Kernel {
 
     /// Looks up outputs, all of one moment; an answer for each, in order.
     pub fn coins(&self, outpoints: &[OutPoint], view: CoinView) -> Result<Vec<Option<Coin>>, Error> {
-        let _ = (outpoints, view);
-        unimplemented!()
+        let wanted: Vec<ffi::OutPointEntry> = outpoints.iter().map(ffi::OutPointEntry::from).collect();
+        let view = match view {
+            CoinView::Chain => 0,
+            CoinView::WithMempool => 1,
+            CoinView::UnspentWithMempool => 2,
+        };
+        let coins = self.call(|engine| engine.coins(&wanted, view))?;
+        Ok(coins.into_iter().map(Coin::from_entry).collect())
     }
 
     /// Walks through the whole UTXO set as of the returned block, in the order of outpoints, while the chain goes on.
@@ -47,7 +57,53 @@ impl Kernel {
         &self,
         visit: &mut dyn FnMut(OutPoint, Coin, u8) -> ControlFlow<()>,
     ) -> Result<BlockIndex, Error> {
-        let _ = visit;
-        unimplemented!()
+        let engine = self.engine()?;
+        let mut cursor = engine.coin_cursor().map_err(Error::from)?;
+        let best = BlockHash::from_byte_array(cursor.best_block().bytes);
+        let index = self.block_index(&best)?.ok_or(Error::BlockNotFound(best))?;
+        loop {
+            let batch = cursor.pin_mut().next_coins(BATCH).map_err(Error::from)?;
+            if batch.is_empty() {
+                return Ok(index);
+            }
+            for entry in batch {
+                let high = u32::from(u16::from_be_bytes([entry.outpoint.txid[0], entry.outpoint.txid[1]]));
+                let percent = u8::try_from((high * 100 + (1 << 15)) >> 16).unwrap_or(100);
+                let outpoint = OutPoint::from(&entry.outpoint);
+                if let Some(coin) = Coin::from_entry(entry.coin)
+                    && visit(outpoint, coin, percent).is_break()
+                {
+                    return Ok(index);
+                }
+            }
+            if engine.interrupted() {
+                return Err(Error::Interrupted);
+            }
+        }
+    }
+}
+
+impl Coin {
+    pub(crate) fn from_entry(entry: ffi::CoinEntry) -> Option<Coin> {
+        entry.found.then(|| Coin {
+            output: TxOut {
+                value: Amount::from_sat(u64::try_from(entry.value).unwrap_or(0)),
+                script_pubkey: ScriptBuf::from_bytes(entry.script),
+            },
+            height: (!entry.in_mempool).then_some(entry.height),
+            coinbase: entry.coinbase,
+        })
+    }
+}
+
+impl From<&OutPoint> for ffi::OutPointEntry {
+    fn from(outpoint: &OutPoint) -> ffi::OutPointEntry {
+        ffi::OutPointEntry { txid: outpoint.txid.to_byte_array(), vout: outpoint.vout }
+    }
+}
+
+impl From<&ffi::OutPointEntry> for OutPoint {
+    fn from(entry: &ffi::OutPointEntry) -> OutPoint {
+        OutPoint { txid: Txid::from_byte_array(entry.txid), vout: entry.vout }
     }
 }

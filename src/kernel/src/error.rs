@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use bitcoin::BlockHash;
 
+use crate::ffi::OpStatus;
+
 /// A call that could not be answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -85,4 +87,29 @@ impl LoadError {
     pub fn reindex_may_help(&self) -> bool {
         matches!(self, LoadError::Corrupted(_))
     }
+}
+
+impl From<cxx::Exception> for Error {
+    fn from(exception: cxx::Exception) -> Error {
+        Error::Engine(exception.what().to_owned())
+    }
+}
+
+impl From<cxx::Exception> for LoadError {
+    fn from(exception: cxx::Exception) -> LoadError {
+        LoadError::Engine(exception.what().to_owned())
+    }
+}
+
+/// Turns what an operation on a block came to into a result.
+pub(crate) fn op_error(status: OpStatus, hash: &BlockHash, message: String) -> Result<(), Error> {
+    Err(match status {
+        OpStatus::Success => return Ok(()),
+        OpStatus::NotFound => Error::BlockNotFound(*hash),
+        OpStatus::NotDownloaded => Error::BlockNotDownloaded(*hash),
+        OpStatus::Pruned => Error::BlockPruned(*hash),
+        OpStatus::Unreadable => Error::BlockUnreadable(*hash, message),
+        OpStatus::Undecodable => Error::Decode(message),
+        _ => Error::Validation(message),
+    })
 }

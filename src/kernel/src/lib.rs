@@ -14,9 +14,11 @@
 mod block;
 mod chain;
 mod coins;
+mod convert;
 mod error;
 mod events;
 mod fee;
+mod ffi;
 mod handle;
 pub mod logging;
 mod mempool;

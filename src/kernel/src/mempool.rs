@@ -1,8 +1,10 @@
 //! The mempool: what goes in, what is in it.
 
+use bitcoin::hashes::Hash;
 use bitcoin::{Amount, OutPoint, SignedAmount, Transaction, Txid, Wtxid};
 
-use crate::{Error, FeeRate, Kernel};
+use crate::convert::{amount, decode_tx, encode_tx, hashes, signed, txids, wtxids};
+use crate::{Error, FeeRate, Kernel, ffi};
 
 /// What became of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,14 +231,12 @@ pub struct Prioritisation {
 impl Kernel {
     /// Submits a transaction to the mempool, or only says what would happen.
     pub fn accept_transaction(&self, transaction: &Transaction, test_only: bool) -> Result<AcceptResult, Error> {
-        let _ = (transaction, test_only);
-        unimplemented!()
+        self.accept(transaction, test_only, -1)
     }
 
     /// Submits a transaction as of an earlier time, for loading a stored mempool.
     pub fn accept_stored_transaction(&self, transaction: &Transaction, time: i64) -> Result<AcceptResult, Error> {
-        let _ = (transaction, time);
-        unimplemented!()
+        self.accept(transaction, false, time.max(0))
     }
 
     /// Submits transactions together, parents first, or only says what would happen. `max_feerate` refuses any that
@@ -247,103 +247,258 @@ impl Kernel {
         test_only: bool,
         max_feerate: Option<FeeRate>,
     ) -> Result<PackageResult, Error> {
-        let _ = (transactions, test_only, max_feerate);
-        unimplemented!()
+        let bytes: Vec<ffi::TxBytes> = transactions.iter().map(encode_tx).collect();
+        let max_feerate = max_feerate.map_or(-1, FeeRate::to_sat_per_kvb);
+        let package = self.call(|engine| engine.accept_package(&bytes, test_only, max_feerate))?;
+        let transactions = package.results.into_iter().map(accept_result).collect::<Result<_, _>>()?;
+        Ok(PackageResult {
+            rejection: package.has_rejection.then(|| package_rejection(package.rejection)),
+            transactions,
+        })
     }
 
     /// Returns all entries, parents before children, best first.
     pub fn mempool_entries(&self) -> Result<Vec<MempoolEntry>, Error> {
-        unimplemented!()
+        Ok(self.call(|engine| engine.mempool_entries())?.iter().map(MempoolEntry::from).collect())
     }
 
     /// Returns one entry.
     pub fn mempool_entry(&self, txid: &Txid) -> Result<Option<MempoolEntry>, Error> {
-        let _ = txid;
-        unimplemented!()
+        Ok(self.call(|engine| engine.mempool_entry(txid.as_byte_array()))?.entries.first().map(MempoolEntry::from))
     }
 
     /// Returns all ids, parents before children, best first, and the count of changes they are as of.
     pub fn mempool_txids(&self) -> Result<(Vec<Txid>, u64), Error> {
-        unimplemented!()
+        let ids = self.call(|engine| engine.mempool_ids())?;
+        Ok((txids(&ids.txids), ids.sequence))
     }
 
     /// Returns all transactions, parents before children, best first.
     pub fn mempool_transactions(&self) -> Result<Vec<MempoolTransaction>, Error> {
-        unimplemented!()
+        self.call(|engine| engine.mempool_transactions())?.iter().map(pool_transaction).collect()
     }
 
     /// Returns a transaction of the mempool.
     pub fn mempool_transaction(&self, txid: &Txid) -> Result<Option<MempoolTransaction>, Error> {
-        let _ = txid;
-        unimplemented!()
+        let found = self.call(|engine| engine.mempool_transaction(txid.as_byte_array(), false))?;
+        found.found.then(|| pool_transaction(&found)).transpose()
     }
 
     /// Returns a transaction of the mempool by its id with the witness.
     pub fn mempool_transaction_by_wtxid(&self, wtxid: &Wtxid) -> Result<Option<MempoolTransaction>, Error> {
-        let _ = wtxid;
-        unimplemented!()
+        let found = self.call(|engine| engine.mempool_transaction(wtxid.as_byte_array(), true))?;
+        found.found.then(|| pool_transaction(&found)).transpose()
     }
 
     /// Says whether a transaction is in the mempool.
     pub fn mempool_contains(&self, txid: &Txid) -> Result<bool, Error> {
-        let _ = txid;
-        unimplemented!()
+        self.call(|engine| engine.mempool_contains(txid.as_byte_array()))
     }
 
     /// Returns the entries of a transaction's ancestors, without itself; `None` if it is not there.
     pub fn mempool_ancestors(&self, txid: &Txid) -> Result<Option<Vec<MempoolEntry>>, Error> {
-        let _ = txid;
-        unimplemented!()
+        self.relatives(txid, false)
     }
 
     /// Returns the entries of a transaction's descendants, without itself; `None` if it is not there.
     pub fn mempool_descendants(&self, txid: &Txid) -> Result<Option<Vec<MempoolEntry>>, Error> {
-        let _ = txid;
-        unimplemented!()
+        self.relatives(txid, true)
     }
 
     /// Counts relatives; an answer for each, in order, `None` if it is not there.
     pub fn mempool_ancestry(&self, txids: &[Txid]) -> Result<Vec<Option<MempoolAncestry>>, Error> {
-        let _ = txids;
-        unimplemented!()
+        let ancestry = self.call(|engine| engine.mempool_ancestry(&hashes(txids)))?;
+        let convert = |entry: &ffi::AncestryEntry| {
+            entry.found.then_some(MempoolAncestry {
+                ancestors: entry.ancestors,
+                descendants: entry.descendants,
+                cluster: entry.cluster,
+            })
+        };
+        Ok(ancestry.iter().map(convert).collect())
     }
 
     /// Returns the transaction in the mempool that spends each output, in order.
     pub fn mempool_spenders(&self, outpoints: &[OutPoint]) -> Result<Vec<Option<Txid>>, Error> {
-        let _ = outpoints;
-        unimplemented!()
+        let wanted: Vec<ffi::OutPointEntry> = outpoints.iter().map(ffi::OutPointEntry::from).collect();
+        let spenders = self.call(|engine| engine.mempool_spenders(&wanted))?;
+        Ok(spenders.iter().map(|spender| spender.found.then(|| Txid::from_byte_array(spender.bytes))).collect())
     }
 
     /// Returns the state of the mempool.
     pub fn mempool_info(&self) -> Result<MempoolInfo, Error> {
-        unimplemented!()
+        Ok((&self.call(|engine| engine.mempool_info())?).into())
     }
 
     /// Adds to the fee delta of a transaction, in the mempool or not.
     pub fn prioritise(&self, txid: &Txid, delta: SignedAmount) -> Result<(), Error> {
-        let _ = (txid, delta);
-        unimplemented!()
+        self.call(|engine| engine.prioritise(txid.as_byte_array(), delta.to_sat()))
     }
 
     /// Returns all fee deltas.
     pub fn prioritisations(&self) -> Result<Vec<Prioritisation>, Error> {
-        unimplemented!()
+        let deltas = self.call(|engine| engine.prioritisations())?;
+        let convert = |entry: &ffi::DeltaEntry| Prioritisation {
+            txid: Txid::from_byte_array(entry.txid),
+            delta: signed(entry.delta),
+            modified_fee: entry.in_mempool.then(|| signed(entry.modified_fee)),
+        };
+        Ok(deltas.iter().map(convert).collect())
     }
 
     /// Marks a transaction as not yet asked for by any peer, or as asked for.
     pub fn set_unbroadcast(&self, txid: &Txid, unbroadcast: bool) -> Result<(), Error> {
-        let _ = (txid, unbroadcast);
-        unimplemented!()
+        self.call(|engine| engine.set_unbroadcast(txid.as_byte_array(), unbroadcast))
     }
 
     /// Returns the transactions no peer asked for yet.
     pub fn unbroadcast(&self) -> Result<Vec<Txid>, Error> {
-        unimplemented!()
+        Ok(txids(&self.call(|engine| engine.unbroadcast())?))
     }
 
     /// Says that an attempt to load the mempool from disk was made.
     pub fn set_mempool_loaded(&self, loaded: bool) -> Result<(), Error> {
-        let _ = loaded;
-        unimplemented!()
+        self.call(|engine| engine.set_mempool_loaded(loaded))
+    }
+
+    fn accept(&self, transaction: &Transaction, test_only: bool, time: i64) -> Result<AcceptResult, Error> {
+        let bytes = encode_tx(transaction);
+        let entry = self.call(|engine| engine.accept_transaction(&bytes, test_only, time))?;
+        accept_result(entry)?.ok_or_else(|| Error::Engine("validation ended early".to_owned()))
+    }
+
+    fn relatives(&self, txid: &Txid, descendants: bool) -> Result<Option<Vec<MempoolEntry>>, Error> {
+        let relatives = self.call(|engine| engine.mempool_relatives(txid.as_byte_array(), descendants))?;
+        Ok(relatives.found.then(|| relatives.entries.iter().map(MempoolEntry::from).collect()))
+    }
+}
+
+/// Converts an answer; `None` where validation ended before it.
+fn accept_result(entry: ffi::AcceptEntry) -> Result<Option<AcceptResult>, Error> {
+    let includes = wtxids(&entry.includes);
+    let feerate = entry.has_feerate.then(|| FeeRate::from_sat_per_kvb(entry.feerate));
+    let vsize = u64::try_from(entry.vsize).unwrap_or(0);
+    Ok(Some(match entry.status {
+        ffi::AcceptStatus::Accepted => AcceptResult::Accepted(Accepted {
+            vsize,
+            fee: amount(entry.fee),
+            effective_feerate: feerate.unwrap_or_default(),
+            effective_includes: includes,
+            replaced: txids(&entry.replaced),
+        }),
+        ffi::AcceptStatus::InMempool => AcceptResult::AlreadyInMempool { vsize, fee: amount(entry.fee) },
+        ffi::AcceptStatus::DifferentWitness => {
+            AcceptResult::DifferentWitness(Wtxid::from_byte_array(entry.other_wtxid))
+        }
+        ffi::AcceptStatus::Rejected => AcceptResult::Rejected(Rejection {
+            kind: if entry.rejection.failed { RejectKind::Failed } else { reject_kind(entry.rejection.kind) },
+            reason: entry.rejection.reason,
+            debug: entry.rejection.debug,
+            effective_feerate: feerate,
+            effective_includes: includes,
+        }),
+        ffi::AcceptStatus::Unfinished => return Ok(None),
+        _ => return Err(Error::Decode("the engine cannot read the transaction".to_owned())),
+    }))
+}
+
+/// The engine's kinds of rejected transactions, by number.
+fn reject_kind(kind: u8) -> RejectKind {
+    match kind {
+        1 => RejectKind::Consensus,
+        2 => RejectKind::InputsNotStandard,
+        3 => RejectKind::NotStandard,
+        4 => RejectKind::MissingInputs,
+        5 => RejectKind::PrematureSpend,
+        6 => RejectKind::WitnessMutated,
+        7 => RejectKind::WitnessStripped,
+        8 => RejectKind::Conflict,
+        9 => RejectKind::MempoolPolicy,
+        11 => RejectKind::Reconsiderable,
+        12 => RejectKind::NotValidated,
+        _ => RejectKind::Failed,
+    }
+}
+
+/// The engine numbers kinds of rejected packages apart from those of transactions.
+fn package_rejection(entry: ffi::RejectionEntry) -> Rejection {
+    let kind = match entry.kind {
+        _ if entry.failed => RejectKind::Failed,
+        1 => RejectKind::MempoolPolicy,
+        2 => RejectKind::NotValidated,
+        _ => RejectKind::Failed,
+    };
+    Rejection {
+        kind,
+        reason: entry.reason,
+        debug: entry.debug,
+        effective_feerate: None,
+        effective_includes: Vec::new(),
+    }
+}
+
+fn pool_transaction(entry: &ffi::PoolTx) -> Result<MempoolTransaction, Error> {
+    Ok(MempoolTransaction {
+        transaction: decode_tx(&entry.data)?,
+        time: entry.time,
+        fee: amount(entry.fee),
+        fee_delta: signed(entry.fee_delta),
+    })
+}
+
+impl From<&ffi::PoolEntry> for MempoolEntry {
+    fn from(entry: &ffi::PoolEntry) -> MempoolEntry {
+        let size = |n: i64| u64::try_from(n).unwrap_or(0);
+        MempoolEntry {
+            txid: Txid::from_byte_array(entry.txid),
+            wtxid: Wtxid::from_byte_array(entry.wtxid),
+            vsize: size(entry.vsize),
+            weight: size(entry.weight),
+            time: entry.time,
+            height: entry.height,
+            fee: amount(entry.fee),
+            modified_fee: signed(entry.modified_fee),
+            ancestor_count: entry.ancestor_count,
+            ancestor_size: entry.ancestor_size,
+            ancestor_fees: signed(entry.ancestor_fees),
+            descendant_count: entry.descendant_count,
+            descendant_size: entry.descendant_size,
+            descendant_fees: signed(entry.descendant_fees),
+            chunk_weight: size(entry.chunk_weight),
+            chunk_fee: signed(entry.chunk_fee),
+            depends: txids(&entry.depends),
+            spent_by: txids(&entry.spent_by),
+            unbroadcast: entry.unbroadcast,
+            bip125_replaceable: entry.replaceable,
+        }
+    }
+}
+
+impl From<&ffi::PoolInfo> for MempoolInfo {
+    fn from(info: &ffi::PoolInfo) -> MempoolInfo {
+        let size = |n: i64| u64::try_from(n).unwrap_or(0);
+        MempoolInfo {
+            loaded: info.loaded,
+            size: info.size,
+            bytes: info.bytes,
+            usage: info.usage,
+            total_fee: amount(info.total_fee),
+            max_usage: size(info.max_usage),
+            min_fee: FeeRate::from_sat_per_kvb(info.min_fee),
+            min_relay_fee: FeeRate::from_sat_per_kvb(info.min_relay_fee),
+            incremental_fee: FeeRate::from_sat_per_kvb(info.incremental_fee),
+            dust_fee: FeeRate::from_sat_per_kvb(info.dust_fee),
+            unbroadcast: info.unbroadcast,
+            require_standard: info.require_standard,
+            permit_bare_multisig: info.permit_bare_multisig,
+            max_datacarrier: info.has_datacarrier.then_some(info.max_datacarrier),
+            cluster_count: info.cluster_count,
+            cluster_size: size(info.cluster_size),
+            ancestor_count: size(info.ancestor_count),
+            descendant_count: size(info.descendant_count),
+            optimal: info.optimal,
+            sequence: info.sequence,
+            transactions_updated: info.transactions_updated,
+        }
     }
 }

@@ -3,7 +3,8 @@
 
 use bitcoin::{Amount, CompactTarget, SignedAmount, Transaction};
 
-use crate::{BlockIndex, Error, FeeRate, Kernel};
+use crate::convert::{amount, decode_tx, signed};
+use crate::{BlockIndex, Error, FeeRate, Kernel, ffi};
 
 /// What may go into a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,13 +108,61 @@ pub enum TemplateDeploymentState {
 impl Kernel {
     /// Makes a template for the block after the tip.
     pub fn block_template(&self, options: &TemplateOptions) -> Result<BlockTemplate, Error> {
-        let _ = options;
-        unimplemented!()
+        let request = ffi::TemplateRequest {
+            use_mempool: options.use_mempool,
+            max_weight: options.max_weight,
+            reserved_weight: options.reserved_weight,
+            reserved_sigops: options.reserved_sigops,
+            min_feerate: options.min_feerate.to_sat_per_kvb(),
+        };
+        let entry = self.call(|engine| engine.block_template(&request))?;
+        let previous = entry.previous.into_option().ok_or(Error::NoTip)?;
+        let transactions = entry.transactions.iter().map(transaction).collect::<Result<_, _>>()?;
+        Ok(BlockTemplate {
+            previous,
+            height: entry.height,
+            version: entry.version,
+            time: entry.time,
+            min_time: entry.min_time,
+            bits: CompactTarget::from_consensus(entry.bits),
+            subsidy: amount(entry.subsidy),
+            segwit: entry.segwit,
+            signet_challenge: entry.has_signet_challenge.then_some(entry.signet_challenge),
+            deployments: entry.deployments.into_iter().map(TemplateDeployment::from).collect(),
+            transactions,
+            chunk_feerates: entry.chunk_feerates.into_iter().map(FeeRate::from_sat_per_kvb).collect(),
+            fees: signed(entry.fees),
+            weight: entry.weight,
+            sigops: entry.sigops,
+        })
     }
 
     /// Returns the difficulty the next block must have if its time is `time`.
     pub fn next_work_required(&self, time: u32) -> Result<CompactTarget, Error> {
-        let _ = time;
-        unimplemented!()
+        Ok(CompactTarget::from_consensus(self.call(|engine| engine.next_work_required(time))?))
+    }
+}
+
+fn transaction(entry: &ffi::TemplateTx) -> Result<TemplateTransaction, Error> {
+    Ok(TemplateTransaction {
+        transaction: decode_tx(&entry.data)?,
+        fee: signed(entry.fee),
+        sigops: u64::try_from(entry.sigops).unwrap_or(0),
+        weight: u64::try_from(entry.weight).unwrap_or(0),
+    })
+}
+
+impl From<ffi::TemplateBit> for TemplateDeployment {
+    fn from(entry: ffi::TemplateBit) -> TemplateDeployment {
+        TemplateDeployment {
+            name: entry.name,
+            bit: entry.bit,
+            optional: entry.optional,
+            state: match entry.state {
+                0 => TemplateDeploymentState::Signalling,
+                1 => TemplateDeploymentState::LockedIn,
+                _ => TemplateDeploymentState::Active,
+            },
+        }
     }
 }

@@ -1,0 +1,453 @@
+// Transactions: in, what is there, and what the next block would take.
+
+#include "state.h"
+
+#include <chain.h>
+#include <consensus/consensus.h>
+#include <consensus/tx_verify.h>
+#include <deploymentinfo.h>
+#include <deploymentstatus.h>
+#include <kernel/mempool_entry.h>
+#include <policy/packages.h>
+#include <policy/rbf.h>
+#include <pow.h>
+#include <util/feefrac.h>
+#include <util/log.h>
+#include <versionbits.h>
+
+#include <map>
+#include <stdexcept>
+#include <string>
+
+namespace bridge {
+namespace {
+Hash to_hash(const Txid& id) { return {to_bytes(id)}; }
+Hash to_hash(const Wtxid& id) { return {to_bytes(id)}; }
+Txid to_txid(const Hash32& bytes) { return Txid::FromUint256(to_uint256(bytes)); }
+
+//! Null if the bytes are no transaction.
+CTransactionRef to_transaction(const TxBytes& bytes)
+{
+    try {
+        SpanReader reader{to_span(bytes.data)};
+        CMutableTransaction tx;
+        reader >> (bytes.witness ? TX_WITH_WITNESS : TX_NO_WITNESS)(tx);
+        if (!reader.empty()) return nullptr;
+        return MakeTransactionRef(std::move(tx));
+    } catch (const std::ios_base::failure&) {
+        return nullptr;
+    }
+}
+
+template <typename Validation>
+RejectionEntry to_rejection(const Validation& state)
+{
+    return RejectionEntry{
+        .failed = state.IsError(),
+        .kind = static_cast<std::uint8_t>(state.GetResult()),
+        .reason = to_text(state.GetRejectReason()),
+        .debug = to_text(state.GetDebugMessage()),
+    };
+}
+
+AcceptEntry to_accept(const MempoolAcceptResult& result)
+{
+    AcceptEntry entry{};
+    switch (result.m_result_type) {
+    case MempoolAcceptResult::ResultType::VALID: entry.status = AcceptStatus::Accepted; break;
+    case MempoolAcceptResult::ResultType::INVALID: entry.status = AcceptStatus::Rejected; break;
+    case MempoolAcceptResult::ResultType::MEMPOOL_ENTRY: entry.status = AcceptStatus::InMempool; break;
+    case MempoolAcceptResult::ResultType::DIFFERENT_WITNESS: entry.status = AcceptStatus::DifferentWitness; break;
+    }
+    entry.rejection = to_rejection(result.m_state);
+    entry.vsize = result.m_vsize.value_or(0);
+    entry.fee = result.m_base_fees.value_or(0);
+    if (result.m_effective_feerate) {
+        entry.has_feerate = true;
+        entry.feerate = result.m_effective_feerate->GetFeePerK();
+    }
+    if (result.m_wtxids_fee_calculations) {
+        for (const Wtxid& wtxid : *result.m_wtxids_fee_calculations) entry.includes.push_back(to_hash(wtxid));
+    }
+    for (const CTransactionRef& tx : result.m_replaced_transactions) entry.replaced.push_back(to_hash(tx->GetHash()));
+    if (result.m_other_wtxid) entry.other_wtxid = to_bytes(*result.m_other_wtxid);
+    return entry;
+}
+
+AcceptEntry with_status(AcceptStatus status)
+{
+    AcceptEntry entry{};
+    entry.status = status;
+    return entry;
+}
+
+PoolEntry to_entry(const CTxMemPool& pool, const CTxMemPoolEntry& e) EXCLUSIVE_LOCKS_REQUIRED(pool.cs)
+{
+    const CTransaction& tx{e.GetTx()};
+    const auto [ancestor_count, ancestor_size, ancestor_fees] = pool.CalculateAncestorData(e);
+    const auto [descendant_count, descendant_size, descendant_fees] = pool.CalculateDescendantData(e);
+    const FeePerWeight chunk{pool.GetMainChunkFeerate(e)};
+    PoolEntry entry{};
+    entry.txid = to_bytes(tx.GetHash());
+    entry.wtxid = to_bytes(tx.GetWitnessHash());
+    entry.vsize = e.GetTxSize();
+    entry.weight = e.GetTxWeight();
+    entry.time = e.GetTime().count();
+    entry.height = e.GetHeight();
+    entry.fee = e.GetFee();
+    entry.modified_fee = e.GetModifiedFee();
+    entry.ancestor_count = ancestor_count;
+    entry.ancestor_size = ancestor_size;
+    entry.ancestor_fees = ancestor_fees;
+    entry.descendant_count = descendant_count;
+    entry.descendant_size = descendant_size;
+    entry.descendant_fees = descendant_fees;
+    entry.chunk_weight = chunk.size;
+    entry.chunk_fee = chunk.fee;
+    std::map<std::string, Txid> ids; // sorted as they are printed
+    for (const CTxIn& input : tx.vin) {
+        if (pool.exists(input.prevout.hash)) ids.emplace(input.prevout.hash.ToString(), input.prevout.hash);
+    }
+    for (const auto& [text, txid] : ids) entry.depends.push_back(to_hash(txid));
+    for (const CTxMemPoolEntry& child : pool.GetChildren(e)) entry.spent_by.push_back(to_hash(child.GetTx().GetHash()));
+    entry.unbroadcast = pool.IsUnbroadcastTx(tx.GetHash());
+    entry.replaceable = IsRBFOptIn(tx, pool) == RBFTransactionState::REPLACEABLE_BIP125;
+    return entry;
+}
+
+PoolTx to_pool_tx(const TxMempoolInfo& info)
+{
+    return PoolTx{
+        .found = true,
+        .data = to_vec(std::span<const unsigned char>{serialize(TX_WITH_WITNESS(*info.tx))}),
+        .time = info.m_time.count(),
+        .fee = info.fee,
+        .fee_delta = info.nFeeDelta,
+    };
+}
+
+//! Least time the block after `previous` may have, the time-warp rule of BIP94 included on every chain.
+int64_t minimum_time(const CBlockIndex& previous, int64_t interval)
+{
+    int64_t time{previous.GetMedianTimePast() + 1};
+    if ((previous.nHeight + 1) % interval == 0) time = std::max(time, previous.GetBlockTime() - MAX_TIMEWARP);
+    return time;
+}
+
+//! Takes chunks from the mempool, best first, while they fit. Leaves no block builder behind, whatever happens.
+class Selection
+{
+public:
+    Selection(const CTxMemPool& pool, const TemplateRequest& request, TemplateEntry& entry, int64_t lock_time)
+        EXCLUSIVE_LOCKS_REQUIRED(pool.cs)
+        : m_pool{pool}, m_request{request}, m_entry{entry}, m_lock_time{lock_time}
+    {
+        m_pool.StartBlockBuilding();
+    }
+    ~Selection() { m_pool.StopBlockBuilding(); }
+
+    void run()
+    {
+        // Near the end, most of what is tried does not fit any more.
+        constexpr int MAX_FAILURES{1000};
+        constexpr uint64_t FULL_ENOUGH{4000};
+        int failures{0};
+        const FeePerVSize least{CFeeRate{m_request.min_feerate}.GetFeePerVSize()};
+        std::vector<CTxMemPoolEntry::CTxMemPoolEntryRef> chunk;
+        while (true) {
+            chunk.clear();
+            const FeePerWeight feerate{m_pool.GetBlockBuilderChunk(chunk)};
+            if (chunk.empty() || ByRatio{ToFeePerVSize(feerate)} < ByRatio{least}) return;
+            if (fits(chunk, feerate)) {
+                m_pool.IncludeBuilderChunk();
+                failures = 0;
+                take(chunk, feerate);
+            } else {
+                m_pool.SkipBuilderChunk();
+                if (++failures > MAX_FAILURES && m_entry.weight + FULL_ENOUGH > m_request.max_weight) return;
+            }
+        }
+    }
+
+private:
+    bool fits(const std::vector<CTxMemPoolEntry::CTxMemPoolEntryRef>& chunk, const FeePerWeight& feerate) const
+    {
+        if (m_entry.weight + feerate.size >= m_request.max_weight) return false;
+        int64_t sigops{0};
+        for (const CTxMemPoolEntry& e : chunk) {
+            if (!IsFinalTx(e.GetTx(), m_entry.height, m_lock_time)) return false;
+            sigops += e.GetSigOpCost();
+        }
+        return m_entry.sigops + sigops < uint64_t{MAX_BLOCK_SIGOPS_COST};
+    }
+
+    void take(const std::vector<CTxMemPoolEntry::CTxMemPoolEntryRef>& chunk, const FeePerWeight& feerate)
+    {
+        for (const CTxMemPoolEntry& e : chunk) {
+            m_entry.transactions.push_back(TemplateTx{
+                .data = to_vec(std::span<const unsigned char>{serialize(TX_WITH_WITNESS(e.GetTx()))}),
+                .fee = e.GetFee(),
+                .sigops = e.GetSigOpCost(),
+                .weight = e.GetTxWeight(),
+            });
+            m_entry.weight += e.GetTxWeight();
+            m_entry.sigops += e.GetSigOpCost();
+            m_entry.fees += e.GetFee();
+        }
+        m_entry.chunk_feerates.push_back(ToFeePerVSize(feerate).EvaluateFeeDown(1000));
+    }
+
+    const CTxMemPool& m_pool;
+    const TemplateRequest& m_request;
+    TemplateEntry& m_entry;
+    const int64_t m_lock_time;
+};
+
+void add_bits(rust::Vec<TemplateBit>& list, const std::map<std::string, const BIP9GBTStatus::Info, std::less<>>& deployments, std::uint8_t state)
+{
+    for (const auto& [name, info] : deployments) {
+        list.push_back(TemplateBit{name, static_cast<std::uint32_t>(info.bit), info.gbt_optional_rule, state});
+    }
+}
+} // namespace
+
+//! `time` is when it came, or below zero for now.
+AcceptEntry Engine::accept_transaction(const TxBytes& bytes, bool test_only, std::int64_t time) const
+{
+    const CTransactionRef tx{to_transaction(bytes)};
+    if (!tx) return with_status(AcceptStatus::Undecodable);
+    LOCK(::cs_main);
+    if (time < 0) return to_accept(m->chainman->ProcessTransaction(tx, test_only));
+    return to_accept(AcceptToMemoryPool(m->chainman->ActiveChainstate(), tx, time, /*bypass_limits=*/false, test_only));
+}
+
+//! `max_feerate` below zero means none.
+PackageEntry Engine::accept_package(const rust::Vec<TxBytes>& txs, bool test_only, std::int64_t max_feerate) const
+{
+    PackageEntry entry{};
+    Package package;
+    for (const TxBytes& bytes : txs) {
+        const CTransactionRef tx{to_transaction(bytes)};
+        if (!tx) {
+            entry.results.push_back(with_status(AcceptStatus::Undecodable));
+            return entry;
+        }
+        package.push_back(tx);
+    }
+    if (package.empty()) return entry;
+    std::optional<CFeeRate> limit;
+    if (max_feerate >= 0) limit = CFeeRate{max_feerate};
+    const PackageMempoolAcceptResult result{[&] {
+        LOCK(::cs_main);
+        return ProcessNewPackage(m->chainman->ActiveChainstate(), *m->mempool, package, test_only, limit);
+    }()};
+    entry.has_rejection = !result.m_state.IsValid();
+    entry.rejection = to_rejection(result.m_state);
+    for (const CTransactionRef& tx : package) {
+        const auto it{result.m_tx_results.find(tx->GetWitnessHash())};
+        entry.results.push_back(it == result.m_tx_results.end() ? with_status(AcceptStatus::Unfinished) : to_accept(it->second));
+    }
+    return entry;
+}
+
+rust::Vec<PoolEntry> Engine::mempool_entries() const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    rust::Vec<PoolEntry> list;
+    for (const CTxMemPoolEntry& e : pool.entryAll()) list.push_back(to_entry(pool, e));
+    return list;
+}
+
+PoolEntries Engine::mempool_entry(const Hash32& txid) const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    PoolEntries result{};
+    if (const CTxMemPoolEntry* e{pool.GetEntry(to_txid(txid))}) {
+        result.found = true;
+        result.entries.push_back(to_entry(pool, *e));
+    }
+    return result;
+}
+
+PoolEntries Engine::mempool_relatives(const Hash32& txid, bool descendants) const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    PoolEntries result{};
+    const auto it{pool.GetIter(to_txid(txid))};
+    if (!it) return result;
+    result.found = true;
+    CTxMemPool::setEntries relatives;
+    if (descendants) {
+        pool.CalculateDescendants(*it, relatives);
+        relatives.erase(*it);
+    } else {
+        relatives = pool.CalculateMemPoolAncestors(**it);
+    }
+    for (const CTxMemPool::txiter relative : relatives) result.entries.push_back(to_entry(pool, *relative));
+    return result;
+}
+
+PoolIds Engine::mempool_ids() const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    PoolIds ids{};
+    for (const CTxMemPoolEntry& e : pool.entryAll()) ids.txids.push_back(to_hash(e.GetTx().GetHash()));
+    ids.sequence = pool.GetSequence();
+    return ids;
+}
+
+rust::Vec<PoolTx> Engine::mempool_transactions() const
+{
+    rust::Vec<PoolTx> list;
+    for (const TxMempoolInfo& info : m->mempool->infoAll()) list.push_back(to_pool_tx(info));
+    return list;
+}
+
+PoolTx Engine::mempool_transaction(const Hash32& id, bool by_wtxid) const
+{
+    const TxMempoolInfo info{by_wtxid ? m->mempool->info(Wtxid::FromUint256(to_uint256(id))) : m->mempool->info(to_txid(id))};
+    return info.tx ? to_pool_tx(info) : PoolTx{};
+}
+
+bool Engine::mempool_contains(const Hash32& txid) const { return m->mempool->exists(to_txid(txid)); }
+
+rust::Vec<AncestryEntry> Engine::mempool_ancestry(rust::Slice<const Hash> txids) const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    rust::Vec<AncestryEntry> list;
+    for (const Hash& txid : txids) {
+        AncestryEntry entry{};
+        if (const auto it{pool.GetIter(to_txid(txid.bytes))}) {
+            std::size_t ancestors, cluster;
+            pool.GetTransactionAncestry(to_txid(txid.bytes), ancestors, cluster);
+            entry = {true, ancestors, static_cast<std::uint64_t>(pool.GetDescendantCount(*it)), cluster};
+        }
+        list.push_back(entry);
+    }
+    return list;
+}
+
+rust::Vec<OptionalHash> Engine::mempool_spenders(rust::Slice<const OutPointEntry> outpoints) const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    rust::Vec<OptionalHash> list;
+    for (const OutPointEntry& outpoint : outpoints) {
+        const CTransaction* spender{pool.GetConflictTx(COutPoint{to_txid(outpoint.txid), outpoint.vout})};
+        list.push_back(spender ? OptionalHash{true, to_bytes(spender->GetHash())} : OptionalHash{});
+    }
+    return list;
+}
+
+PoolInfo Engine::mempool_info() const
+{
+    const CTxMemPool& pool{*m->mempool};
+    const CTxMemPool::Options& options{pool.m_opts};
+    LOCK(pool.cs);
+    return PoolInfo{
+        .loaded = pool.GetLoadTried(),
+        .size = pool.size(),
+        .bytes = pool.GetTotalTxSize(),
+        .usage = pool.DynamicMemoryUsage(),
+        .total_fee = pool.GetTotalFee(),
+        .max_usage = options.max_size_bytes,
+        .min_fee = std::max(pool.GetMinFee(), options.min_relay_feerate).GetFeePerK(),
+        .min_relay_fee = options.min_relay_feerate.GetFeePerK(),
+        .incremental_fee = options.incremental_relay_feerate.GetFeePerK(),
+        .dust_fee = options.dust_relay_feerate.GetFeePerK(),
+        .unbroadcast = pool.GetUnbroadcastTxs().size(),
+        .require_standard = options.require_standard,
+        .permit_bare_multisig = options.permit_bare_multisig,
+        .has_datacarrier = options.max_datacarrier_bytes.has_value(),
+        .max_datacarrier = options.max_datacarrier_bytes.value_or(0),
+        .cluster_count = options.limits.cluster_count,
+        .cluster_size = options.limits.cluster_size_vbytes,
+        .ancestor_count = options.limits.ancestor_count,
+        .descendant_count = options.limits.descendant_count,
+        .optimal = pool.m_txgraph->DoWork(0), // no work: only asks
+        .sequence = pool.GetSequence(),
+        .transactions_updated = pool.GetTransactionsUpdated(),
+    };
+}
+
+void Engine::prioritise(const Hash32& txid, std::int64_t delta) const { m->mempool->PrioritiseTransaction(to_txid(txid), delta); }
+
+rust::Vec<DeltaEntry> Engine::prioritisations() const
+{
+    rust::Vec<DeltaEntry> list;
+    for (const auto& info : m->mempool->GetPrioritisedTransactions()) {
+        list.push_back(DeltaEntry{to_bytes(info.txid), info.delta, info.in_mempool, info.modified_fee.value_or(0)});
+    }
+    return list;
+}
+
+void Engine::set_unbroadcast(const Hash32& txid, bool unbroadcast) const
+{
+    if (unbroadcast) {
+        m->mempool->AddUnbroadcastTx(to_txid(txid));
+    } else {
+        m->mempool->RemoveUnbroadcastTx(to_txid(txid));
+    }
+}
+
+rust::Vec<Hash> Engine::unbroadcast() const
+{
+    rust::Vec<Hash> list;
+    for (const Txid& txid : m->mempool->GetUnbroadcastTxs()) list.push_back(to_hash(txid));
+    return list;
+}
+
+void Engine::set_mempool_loaded(bool loaded) const { m->mempool->SetLoadTried(loaded); }
+
+TemplateEntry Engine::block_template(const TemplateRequest& request) const
+{
+    ChainstateManager& chainman{*m->chainman};
+    const Consensus::Params& consensus{chainman.GetConsensus()};
+    LOCK(::cs_main);
+    const CBlockIndex* previous{chainman.ActiveTip()};
+    if (!previous) throw std::runtime_error("no chain to mine on");
+
+    TemplateEntry entry{};
+    entry.previous = to_index(chainman, previous);
+    entry.height = previous->nHeight + 1;
+    entry.version = chainman.m_versionbitscache.ComputeBlockVersion(previous, consensus);
+    const int64_t min_time{minimum_time(*previous, consensus.DifficultyAdjustmentInterval())};
+    const int64_t now{TicksSinceEpoch<std::chrono::seconds>(NodeClock::now())};
+    entry.min_time = min_time;
+    entry.time = std::max(min_time, now);
+    CBlockHeader header;
+    header.nTime = entry.time;
+    entry.bits = GetNextWorkRequired(previous, &header, consensus);
+    entry.subsidy = GetBlockSubsidy(entry.height, consensus);
+    entry.segwit = DeploymentActiveAfter(previous, chainman, Consensus::DEPLOYMENT_SEGWIT);
+    entry.has_signet_challenge = consensus.signet_blocks;
+    if (consensus.signet_blocks) entry.signet_challenge = to_vec(std::span<const unsigned char>{consensus.signet_challenge});
+    const BIP9GBTStatus bits{chainman.m_versionbitscache.GBTStatus(*previous, consensus)};
+    add_bits(entry.deployments, bits.signalling, 0);
+    add_bits(entry.deployments, bits.locked_in, 1);
+    add_bits(entry.deployments, bits.active, 2);
+    entry.weight = request.reserved_weight;
+    entry.sigops = request.reserved_sigops;
+    if (request.use_mempool) {
+        const CTxMemPool& pool{*m->mempool};
+        LOCK(pool.cs);
+        Selection{pool, request, entry, previous->GetMedianTimePast()}.run();
+    }
+    return entry;
+}
+
+std::uint32_t Engine::next_work_required(std::uint32_t time) const
+{
+    LOCK(::cs_main);
+    const CBlockIndex* previous{m->chainman->ActiveTip()};
+    if (!previous) throw std::runtime_error("no chain to mine on");
+    CBlockHeader header;
+    header.nTime = time;
+    return GetNextWorkRequired(previous, &header, m->chainman->GetConsensus());
+}
+} // namespace bridge
