@@ -41,7 +41,8 @@ def run(t):
     t.step("results: text raw, JSON indented by two, nothing for null")
     equal(node.cli("getblockhash", 3), (0, hashes[2] + "\n", ""))
     equal(node.cli("echojson", '{"a":[1,{}],"b":null}', "[]", "0.10000000"),
-          (0, '[\n  {\n    "a": [\n      1,\n      {\n      }\n    ],\n    "b": null\n  },\n  [\n  ],\n  0.10000000\n]\n', ""))
+          (0, '[\n  {\n    "a": [\n      1,\n      {\n      }\n    ],\n    "b": null\n  },\n  [\n  ],\n'
+              '  0.10000000\n]\n', ""))
     equal(node.cli("setmocktime", 0), (0, "", ""))
     equal(node.cli_json("getblockchaininfo")["bestblockhash"], hashes[2])
     equal(node.cli("getblockchaininfo")[1], node.cli("getblockchaininfo")[1], "the same call prints the same text")
@@ -92,7 +93,8 @@ def run(t):
         equal(node.cli(f"-rpcconnect={bad}", "getblockcount")[::2],
               (1, f"error: Invalid port provided in -rpcconnect: {bad}\n"))
     for bad in ("notaport", "-1", "0", "65536"):
-        equal(node.cli(f"-rpcport={bad}", "getblockcount")[::2], (1, f"error: Invalid port provided in -rpcport: {bad}\n"))
+        equal(node.cli(f"-rpcport={bad}", "getblockcount")[::2],
+              (1, f"error: Invalid port provided in -rpcport: {bad}\n"))
     other = free_port()
     code, out, err = node.cli(f"-rpcconnect=127.0.0.1:{other}", f"-rpcport={node.rpc_port}", "getblockcount")
     equal((code, out), (0, "3\n"))

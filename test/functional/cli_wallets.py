@@ -19,8 +19,8 @@ def run(t):
 
     t.step("no wallet")
     equal(node.cli("getbalance"), (18, "", "error code: -18\nerror message:\nNo wallet is loaded. Load a wallet using "
-                                           "loadwallet or create a new one with createwallet. (Note: A default wallet is "
-                                           "no longer automatically created)\n"))
+                                           "loadwallet or create a new one with createwallet. (Note: A default wallet "
+                                           "is no longer automatically created)\n"))
     fields, text = info(node)
     excludes(text, "Balance")
     equal(node.cli("listwallets"), (0, "[\n]\n", ""))
@@ -37,7 +37,8 @@ def run(t):
     t.step("-generate with bad arguments")
     for words, message in (
         (("foo",), "Error parsing JSON: foo"),
-        ((0,), "the first argument (number of blocks to generate, default: 1) must be an integer value greater than zero"),
+        ((0,), "the first argument (number of blocks to generate, default: 1) must be an integer value greater than "
+               "zero"),
         ((1, 2, 3), "too many arguments (maximum 2 for nblocks and maxtries)"),
     ):
         equal(node.cli("-generate", *words), (1, "", f"error: {message}\n"))
@@ -45,8 +46,8 @@ def run(t):
     t.step("several wallets need one")
     rpc.createwallet("second")
     code, _, err = node.cli("getbalance")
-    equal((code, err), (19, "error code: -19\nerror message:\nMultiple wallets are loaded. Please select which wallet to "
-                            "use by requesting the RPC through the /wallet/<walletname> URI path. Or for the CLI, "
+    equal((code, err), (19, "error code: -19\nerror message:\nMultiple wallets are loaded. Please select which wallet "
+                            "to use by requesting the RPC through the /wallet/<walletname> URI path. Or for the CLI, "
                             'specify the "-rpcwallet=<walletname>" option before the command (run "bitcoin-cli -h" for '
                             'help or "bitcoin-cli listwallets" to see which wallets are currently loaded).\n'))
     equal(node.cli("-rpcwallet=second", "getbalance"), (0, "0.00000000\n", ""))

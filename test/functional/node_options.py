@@ -54,7 +54,8 @@ def run(t):
 
     t.step("an option that must stand in a section")
     node.conf.write_text("chain=regtest\nwallet=foo\n")
-    node.refuses_to_start("Error: Config setting for -wallet only applied on regtest network when in [regtest] section.")
+    node.refuses_to_start("Error: Config setting for -wallet only applied on regtest network when in [regtest] "
+                          "section.")
 
     t.step("a section that is not one, and an unknown key, are only warned about")
     node.write_conf("nosuchkey=1\n[moon]\nrpcport=1")

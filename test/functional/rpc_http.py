@@ -34,7 +34,8 @@ def raw(node, data, answer=True):
 def head(node, length, extra=""):
     """The head of an authorized request."""
     user = base64.b64encode(node.cookie().encode()).decode()
-    return f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {user}\r\nContent-Length: {length}\r\n{extra}\r\n".encode()
+    return (f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {user}\r\nContent-Length: {length}\r\n{extra}"
+            "\r\n").encode()
 
 
 def run(t):
@@ -44,8 +45,8 @@ def run(t):
 
     t.step("credentials")
     for credentials, status in (
-        (node.cookie(), 200), ("alice:secret", 200), ("alice:wrong", 401), ("__cookie__:wrong", 401), ("bob:secret", 401),
-        (":", 401), ("alice", 401),
+        (node.cookie(), 200), ("alice:secret", 200), ("alice:wrong", 401), ("__cookie__:wrong", 401),
+        ("bob:secret", 401), (":", 401), ("alice", 401),
     ):
         equal(node.new_rpc(credentials=credentials).request(call())[0], status, credentials)
     anonymous = node.new_rpc(credentials="x:y")

@@ -57,7 +57,8 @@ def run(t):
     try:
         raise Failure(f"a wallet call without a wallet process gave {node.wallet('w').getbalance()}")
     except RpcError as error:
-        check(error.code < 0 and "wallet" in error.message.lower(), f"the error does not name the wallet: {error}")
+        equal(error.code, -9)
+        check("wallet process" in error.message, f"the error does not say what is gone: {error}")
     equal(process.tree(node.process.pid), [], "processes below the node")
     node.mine(1)
     equal(node.rpc.getrawmempool(), [])

@@ -74,7 +74,8 @@ def run(t):
     rpc.createwallet("ranged", blank=True)
     ranged = node.wallet("ranged")
     fails(-4, "Error: This wallet has no available keys", ranged.getnewaddress)
-    key = "tprv8ZgxMBicQKsPd7Uf69XL1XwhmjHopUGep8GuEiJDZmbQz6o58LninorQAfcKZWARbtRtfnLcJ5MQ2AtHcQJCCRUcMRvmDUjyEmNUWwx8UbK"
+    key = ("tprv8ZgxMBicQKsPd7Uf69XL1XwhmjHopUGep8GuEiJDZmbQz6o58LninorQAfcKZWARbtRtfnLcJ5MQ2AtHcQJCCRUcMRvmDUjyEmNU"
+           "Wwx8UbK")
     succeed(ranged, request(f"wpkh({key}/0/*)", "now", active=True, range=[0, 9]),
             request(f"wpkh({key}/1/*)", "now", active=True, internal=True))
     first = ranged.getnewaddress()
@@ -116,7 +117,8 @@ def run(t):
     equal(results[2]["error"]["code"], -5)
     equal(results[3]["error"]["code"], -4)
     results = watch.importdescriptors([request(f"wpkh({KEY})", "now")])
-    equal(results[0]["error"], {"code": -4, "message": "Cannot import private keys to a wallet with private keys disabled"})
+    equal(results[0]["error"],
+          {"code": -4, "message": "Cannot import private keys to a wallet with private keys disabled"})
     fails(-3, None, watch.importdescriptors, [{"desc": with_checksum("raw(51)")}])
 
     t.step("imports survive a restart")

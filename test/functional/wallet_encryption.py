@@ -86,7 +86,8 @@ def run(t):
     fails(-13, need, node.wallet("born").listdescriptors, True)
     node.wallet("born").walletpassphrase("second phrase", 60)
     node.rpc.createwallet("watch", disable_private_keys=True)
-    fails(-16, "Error: wallet does not contain private keys, nothing to encrypt.", node.wallet("watch").encryptwallet, "x")
+    fails(-16, "Error: wallet does not contain private keys, nothing to encrypt.",
+          node.wallet("watch").encryptwallet, "x")
     excludes(node.log_text(), "second phrase")
     node.stop()
 

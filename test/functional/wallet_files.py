@@ -31,8 +31,8 @@ def run(t):
     equal(rpc.loadwallet("a")["name"], "a")
     equal(node.wallet("a").getbalance(), 50)
     fails(-35, 'Wallet "a" is already loaded.', rpc.loadwallet, "a")
-    fails(-18, f"Wallet file verification failed. Failed to load database path '{directory}/none'. Path does not exist.",
-          rpc.loadwallet, "none")
+    fails(-18, f"Wallet file verification failed. Failed to load database path '{directory}/none'. "
+               "Path does not exist.", rpc.loadwallet, "none")
 
     t.step("blocks that came while it was closed are caught up with")
     node.wallet("a").unloadwallet()

@@ -62,7 +62,8 @@ def run(t):
           (miner, 50, 101, True, True))
     equal(coin["txid"], rpc.getblock(hashes[0])["tx"][0])
     mined = wallet.listtransactions()[0]
-    equal((mined["category"], mined["amount"], mined["blockhash"], mined["generated"]), ("generate", 50, hashes[0], True))
+    equal((mined["category"], mined["amount"], mined["blockhash"], mined["generated"]),
+          ("generate", 50, hashes[0], True))
 
     t.step("a payment to another wallet")
     rpc.createwallet("shop")
