@@ -62,7 +62,7 @@ def run(t):
     fails(-3, wrong_type("Position 1 (blockhash)", "null", "string"), rpc.getblockheader, None)
     fails(-3, wrong_type("Position 2 (verbose)", "number", "bool"), rpc.getblockheader, genesis, 1)
     fails(-3, wrong_type("Position 1 (verbose)", "array", "bool"), rpc.getrawmempool, [])
-    fails(-3, None, rpc.getblockhash, 0.5)
+    fails(-1, "JSON integer out of range", rpc.getblockhash, 0.5)
     fails(-8, "blockhash must be of length 64 (not 2, for '00')", rpc.getblock, "00")
     fails(-8, f"blockhash must be hexadecimal string (not '{'z' * 64}')", rpc.getblock, "z" * 64)
     fails(-5, "Block not found", rpc.getblock, "00" * 32)

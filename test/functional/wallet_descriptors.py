@@ -60,7 +60,7 @@ def run(t):
     watch = node.wallet("watch")
     succeed(watch, request(f"combo({PUBLIC})"))
     equal(watch.getbalance(), combo.getbalance())
-    fails(-4, None, watch.sendtoaddress, P2WPKH, "0.1")
+    fails(-4, "Error: Private keys are disabled for this wallet", watch.sendtoaddress, P2WPKH, "0.1")
 
     t.step("raw()")
     rpc.createwallet("raw", disable_private_keys=True)

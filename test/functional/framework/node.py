@@ -141,6 +141,8 @@ class Node:
         except subprocess.TimeoutExpired:
             raise Failure(f"the node still runs after {self.timeout} s") from None
         text = self.err.read_text()
+        if text.strip():
+            text = text.rstrip("\n") + "\n"  # some messages end in an empty line, here as in Core
         self.process = None
         if self._rpc:
             self._rpc.close()
