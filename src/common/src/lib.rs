@@ -5,6 +5,7 @@
 //! **Invariant:** the option table ([`args`]) and the log category table ([`logging`]) are the only places that name an
 //! option or a category; parser, help and checks derive from them.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod args;
 pub mod chain;

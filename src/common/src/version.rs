@@ -48,6 +48,12 @@ pub fn version_text(title: &str) -> String {
     )
 }
 
+/// Returns what `-version` of a named program prints: `title` in full, e.g. `Bitcoin Core daemon`.
+pub fn about(title: &str, program: &str) -> String {
+    let title = title.strip_prefix(CLIENT_NAME).unwrap_or(title).trim();
+    version_text(title).replacen('\n', &format!(" {program}\n"), 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,158 @@
+//! The HTTP server: listens, checks who may ask what, and runs commands on worker threads.
+//!
+//! One thread named `http` runs all network I/O; it never runs a command. Complete requests from authenticated users go
+//! through a bounded queue to worker threads; a full queue is answered at once. [`Server::stop`] lets running commands
+//! finish and their answers leave before it returns.
+//!
+//! **Invariant:** a request without valid credentials never reaches a worker thread.
+
+mod auth;
+mod config;
+mod cookie;
+mod endpoint;
+mod http;
+mod io;
+mod jsonrpc;
+mod subnet;
+mod workers;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub use config::{Cookie, ServerConfig};
+pub use subnet::Subnet;
+
+use crate::{CommandSet, Registry};
+use auth::Auth;
+use cookie::CookieFile;
+use workers::Workers;
+
+/// How long clients may take to read their last answer at the end.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Why the server could not start. `Display` is for the user; details were logged where they happened.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// `-rpcallowip` is not a network.
+    #[error(
+        "Invalid -rpcallowip subnet specification: {0}. Valid values are a single IP (e.g. 1.2.3.4), a \
+         network/netmask (e.g. 1.2.3.4/255.255.255.0), a network/CIDR (e.g. 1.2.3.4/24), all ipv4 (0.0.0.0/0), or all \
+         ipv6 (::/0). RFC4193 is allowed only if -cjdnsreachable=0."
+    )]
+    AllowIp(String),
+    /// `-rpcbind` has a bad port.
+    #[error("Invalid port specified in -rpcbind: '{0}'")]
+    BindPort(String),
+    /// No address could be listened on, credentials are wrong, or the cookie file cannot be written.
+    #[error("Unable to start HTTP server. See debug log for details.")]
+    Start,
+}
+
+/// What connections and workers share.
+struct Shared {
+    registry: Arc<Registry>,
+    auth: Auth,
+    allowed: Vec<Subnet>,
+    workers: Workers,
+    timeout: Option<Duration>,
+    /// New requests are turned away.
+    rejecting: AtomicBool,
+}
+
+/// A running server. Dropping it stops it.
+pub struct Server {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    stop: Mutex<Option<Stop>>,
+}
+
+/// What is left to do at the end; taken once.
+struct Stop {
+    close: tokio::sync::watch::Sender<bool>,
+    thread: JoinHandle<()>,
+    cookie: Option<CookieFile>,
+}
+
+impl Server {
+    /// Listens and answers from now on; until [`Server::finish_warmup`] the answer is that commands do not run yet.
+    pub fn bind(config: ServerConfig) -> Result<Server, ServerError> {
+        let (auth, cookie) = Auth::new(&config)?;
+        let listeners = endpoint::listen(&config.endpoints)?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        log::debug!(target: "http", "set work queue of depth {}", config.work_queue);
+        log::info!("Starting HTTP server with {} worker threads", config.threads);
+        let start_failed = |error: std::io::Error| {
+            log::error!("cannot start the threads of the HTTP server: {error}");
+            ServerError::Start
+        };
+        let workers = Workers::start(config.threads, config.work_queue).map_err(start_failed)?;
+        let shared = Arc::new(Shared {
+            registry: Arc::new(Registry::new()),
+            auth,
+            allowed: config.allowed,
+            workers,
+            timeout: config.timeout,
+            rejecting: AtomicBool::new(false),
+        });
+        let (close, closed) = tokio::sync::watch::channel(false);
+        let thread = http::start(listeners, shared.clone(), closed).map_err(start_failed)?;
+        Ok(Server { shared, addresses, stop: Mutex::new(Some(Stop { close, thread, cookie })) })
+    }
+
+    /// Returns the commands, also for other ways to call them.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.shared.registry.clone()
+    }
+
+    /// Returns the addresses listened on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Adds commands.
+    pub fn add(&self, commands: Arc<dyn CommandSet>) {
+        self.shared.registry.add(commands);
+    }
+
+    /// Sets what requests are told while the program starts.
+    pub fn set_warmup(&self, status: &str) {
+        self.shared.registry.set_warmup(status);
+    }
+
+    /// Lets commands run.
+    pub fn finish_warmup(&self) {
+        self.shared.registry.finish_warmup();
+    }
+
+    /// Turns new requests away and asks commands that wait to give up.
+    pub fn interrupt(&self) {
+        log::debug!(target: "http", "Interrupting HTTP server");
+        self.shared.rejecting.store(true, Ordering::SeqCst);
+        self.shared.registry.interrupt();
+    }
+
+    /// Waits for running commands and for their answers to leave, closes all connections and removes the cookie file.
+    /// Does nothing the second time.
+    pub fn stop(&self) {
+        let Some(stop) = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        self.interrupt();
+        log::debug!(target: "http", "Waiting for HTTP worker threads to exit");
+        self.shared.workers.stop();
+        // An error means the network thread is gone already.
+        let _ = stop.close.send(true);
+        if stop.thread.join().is_err() {
+            log::error!("the thread of the HTTP server panicked");
+        }
+        drop(stop.cookie);
+        log::debug!(target: "http", "Stopped HTTP server");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

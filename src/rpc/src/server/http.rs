@@ -1,0 +1,255 @@
+//! HTTP: accepts connections, reads requests within limits, and hands them to the workers.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::io::{Activity, Stream};
+use super::jsonrpc::{self, Origin};
+use super::workers::Rejected;
+use super::{STOP_LIMIT, Shared};
+
+/// Longest request line and headers together.
+const MAX_HEAD: usize = 8192;
+/// More headers than fit in a head of that size.
+const MAX_HEADERS: usize = 2048;
+/// Longest body.
+const MAX_BODY: usize = 32 * 1024 * 1024;
+/// How long a wrong password takes.
+const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
+/// How long, at the end, a client with an unfinished request may be silent.
+const STOP_IDLE: Duration = Duration::from_millis(500);
+/// Pause after the system refuses to accept, e.g. for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+type Response = hyper::Response<Full<Bytes>>;
+
+/// Starts the network thread; it ends some time after `closed` becomes true.
+pub(super) fn start(
+    listeners: Vec<TcpListener>,
+    shared: Arc<Shared>,
+    closed: watch::Receiver<bool>,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listeners = {
+        let _context = runtime.enter();
+        listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<Vec<_>>>()?
+    };
+    std::thread::Builder::new().name("http".to_owned()).spawn(move || runtime.block_on(run(listeners, shared, closed)))
+}
+
+async fn run(listeners: Vec<tokio::net::TcpListener>, shared: Arc<Shared>, closed: watch::Receiver<bool>) {
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, shared.clone(), closed.clone()));
+    }
+    while accepting.join_next().await.is_some() {}
+}
+
+/// Accepts until the end, then waits for its connections to end.
+async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut closed: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = closed.wait_for(|closed| *closed) => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                log::debug!(target: "http", "HTTP Connection accepted from {peer}");
+                let _ = stream.set_nodelay(true);
+                connections.spawn(connection(stream, peer, shared.clone(), closed.clone()));
+            }
+            Err(error) => {
+                log::debug!(target: "http", "Cannot accept new connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let all = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
+        log::warn!("Timeout waiting for HTTP clients to disconnect gracefully, continuing shutdown");
+    }
+}
+
+/// Serves one connection until either side closes it, it is idle for too long, or the server stops.
+async fn connection(
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    mut closed: watch::Receiver<bool>,
+) {
+    let activity = Activity::new();
+    let service = service_fn({
+        let (shared, activity) = (shared.clone(), activity.clone());
+        move |request| {
+            let (shared, serving) = (shared.clone(), activity.clone());
+            async move { Ok::<_, Infallible>(respond(request, peer, &shared, &serving).await) }
+        }
+    });
+    let stream = TokioIo::new(Stream::new(stream, activity.clone()));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Our own clock also covers bodies and idle connections.
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(stream, service);
+    tokio::pin!(served);
+    let mut stopping = false;
+    loop {
+        let limit = if stopping { Some(STOP_IDLE) } else { shared.timeout };
+        tokio::select! {
+            result = &mut served => {
+                if let Err(error) = result {
+                    log::debug!(target: "http", "Error serving HTTP client {peer}: {error}");
+                }
+                break;
+            }
+            () = activity.idle(limit.unwrap_or_default()), if limit.is_some() => {
+                log::debug!(target: "http", "HTTP client idle timeout {peer}");
+                break;
+            }
+            _ = closed.wait_for(|closed| *closed), if !stopping => {
+                stopping = true;
+                served.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    log::debug!(target: "http", "Disconnecting HTTP client {peer}");
+}
+
+async fn respond(
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+    activity: &Arc<Activity>,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let target = head.uri.path_and_query().map_or_else(|| head.uri.path().to_owned(), ToString::to_string);
+    log::debug!(target: "http", "Received a {} request for {target} from {peer}", head.method);
+    if !shared.allowed.iter().any(|subnet| subnet.contains(peer.ip())) {
+        log::debug!(target: "http", "HTTP request from {peer} rejected: Client network is not allowed RPC access");
+        return close(plain(StatusCode::FORBIDDEN, ""));
+    }
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(status) => return close(plain(status, "")),
+    };
+    // From here on it is us the client waits for.
+    let _serving = activity.serve();
+    if shared.rejecting.load(Ordering::SeqCst) {
+        log::debug!(target: "http", "Rejecting request while shutting down");
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "");
+    }
+    if ![Method::GET, Method::POST, Method::HEAD, Method::PUT].contains(&head.method) {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "");
+    }
+    if target != "/" && !target.starts_with("/wallet/") {
+        return plain(StatusCode::NOT_FOUND, "");
+    }
+    if head.method != Method::POST {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "JSONRPC server handles only POST requests");
+    }
+    let Some(header) = head.headers.get(AUTHORIZATION) else { return unauthorized() };
+    let Some(user) = header.to_str().ok().and_then(|header| shared.auth.check(header)) else {
+        log::warn!("ThreadRPCServer incorrect password attempt from {peer}");
+        // Makes trying passwords slow, and holds up nobody else.
+        tokio::time::sleep(WRONG_PASSWORD_DELAY).await;
+        return unauthorized();
+    };
+    run_on_worker(shared, user, target, peer, body).await
+}
+
+/// Has a worker answer the request, if one can take it.
+async fn run_on_worker(shared: &Arc<Shared>, user: String, uri: String, peer: SocketAddr, body: Bytes) -> Response {
+    let (sender, receiver) = oneshot::channel();
+    let job = {
+        let shared = shared.clone();
+        Box::new(move || {
+            let peer = peer.to_string();
+            let origin = Origin { user: &user, uri: &uri, peer: &peer };
+            let (status, reply) = jsonrpc::answer(&shared.registry, &shared.auth, origin, &body);
+            let response = match reply {
+                Some(reply) => json(status, &reply),
+                None => plain(status, ""),
+            };
+            // A client that is gone has no use for it.
+            let _ = sender.send(response);
+        })
+    };
+    match shared.workers.submit(job) {
+        Ok(()) => {}
+        Err(Rejected::Full) => {
+            log::warn!(
+                "Request rejected because http work queue depth exceeded, it can be increased with the -rpcworkqueue= \
+                 setting"
+            );
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "Work queue depth exceeded");
+        }
+        Err(Rejected::Stopping) => {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "Request rejected during server shutdown");
+        }
+    }
+    match receiver.await {
+        Ok(response) => response,
+        // The job was dropped from the queue.
+        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "Request rejected during server shutdown"),
+    }
+}
+
+/// Reads a body of bearable length; the error is the status to answer with.
+async fn read_body(body: Incoming) -> Result<Bytes, StatusCode> {
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    if status != StatusCode::NO_CONTENT {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=ISO-8859-1"));
+    }
+    response
+}
+
+fn json(status: StatusCode, reply: &serde_json::Value) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{reply}\n"))));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn unauthorized() -> Response {
+    let mut response = plain(StatusCode::UNAUTHORIZED, "");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"jsonrpc\""));
+    response
+}
+
+/// Ends the connection after this answer, because what follows on it cannot be told apart from this request's rest.
+fn close(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

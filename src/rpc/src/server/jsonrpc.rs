@@ -1,0 +1,315 @@
+//! JSON-RPC over one HTTP body: versions 1 and 2, batches, notifications, and the HTTP status each ends in.
+//!
+//! Version 1 (no `jsonrpc` member, or "1.0") reports a failed command also as an HTTP error; version 2 never does.
+
+use hyper::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::auth::Auth;
+use crate::{Registry, Request, RpcError, code};
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// Authenticated user.
+    pub user: &'a str,
+    /// Path of the HTTP request.
+    pub uri: &'a str,
+    /// Address of the client.
+    pub peer: &'a str,
+}
+
+/// Status and body; without a body nothing was to be said.
+pub(super) type Reply = (StatusCode, Option<Value>);
+
+/// What of a request shapes its reply. In a batch, a request too broken to have its own keeps that of the one before.
+#[derive(Debug, Clone)]
+struct Envelope {
+    id: Option<Value>,
+    version2: bool,
+}
+
+impl Envelope {
+    fn is_notification(&self) -> bool {
+        self.version2 && self.id.is_none()
+    }
+
+    fn reply(&self, result: Result<Value, RpcError>) -> Value {
+        let mut reply = Map::new();
+        if self.version2 {
+            reply.insert("jsonrpc".to_owned(), json!("2.0"));
+        }
+        let (result, error) = match result {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error.to_json())),
+        };
+        if !self.version2 || result.is_some() {
+            reply.insert("result".to_owned(), result.unwrap_or_default());
+        }
+        if !self.version2 || error.is_some() {
+            reply.insert("error".to_owned(), error.unwrap_or_default());
+        }
+        if let Some(id) = &self.id {
+            reply.insert("id".to_owned(), id.clone());
+        }
+        Value::Object(reply)
+    }
+}
+
+/// Answers one body.
+pub(super) fn answer(registry: &Registry, auth: &Auth, origin: Origin<'_>, body: &[u8]) -> Reply {
+    let mut envelope = Envelope { id: Some(Value::Null), version2: false };
+    let Ok(request) = serde_json::from_slice::<Value>(body) else {
+        return failed(&envelope, RpcError::parse("Parse error"));
+    };
+    let user = origin.user;
+    if !auth.may_ask(user) {
+        log::warn!("RPC User {user} not allowed to call any methods");
+        return (StatusCode::FORBIDDEN, None);
+    }
+    match request {
+        Value::Object(_) => single(registry, auth, origin, &request, &mut envelope),
+        Value::Array(requests) => batch(registry, auth, origin, &requests, &mut envelope),
+        _ => failed(&envelope, RpcError::parse("Top-level object parse error")),
+    }
+}
+
+fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: &Value, envelope: &mut Envelope) -> Reply {
+    let request = match parse(request, origin, envelope) {
+        Ok(request) => request,
+        Err(error) => return failed(envelope, error),
+    };
+    if !auth.may_run(origin.user, &request.method) {
+        log::warn!("RPC User {} not allowed to call method {}", origin.user, request.method);
+        return (StatusCode::FORBIDDEN, None);
+    }
+    let result = registry.execute(&request);
+    match result {
+        _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
+        Err(error) if !envelope.version2 => failed(envelope, error),
+        result => (StatusCode::OK, Some(envelope.reply(result))),
+    }
+}
+
+fn batch(registry: &Registry, auth: &Auth, origin: Origin<'_>, requests: &[Value], envelope: &mut Envelope) -> Reply {
+    if auth.is_limited(origin.user) {
+        for request in requests {
+            let Some(members) = request.as_object() else {
+                return failed(envelope, RpcError::invalid_request("Invalid Request object"));
+            };
+            let method = members.get("method").unwrap_or(&Value::Null);
+            let Some(method) = method.as_str() else {
+                return failed(envelope, RpcError::parse(crate::json::wrong_type(method, "string")));
+            };
+            if !auth.may_run(origin.user, method) {
+                log::warn!("RPC User {} not allowed to call method {method}", origin.user);
+                return (StatusCode::FORBIDDEN, None);
+            }
+        }
+    }
+    let mut replies = Vec::new();
+    for request in requests {
+        let result = parse(request, origin, envelope).and_then(|request| registry.execute(&request));
+        if !envelope.is_notification() {
+            replies.push(envelope.reply(result));
+        }
+    }
+    if replies.is_empty() && !requests.is_empty() {
+        return (StatusCode::NO_CONTENT, None);
+    }
+    (StatusCode::OK, Some(Value::Array(replies)))
+}
+
+fn failed(envelope: &Envelope, error: RpcError) -> Reply {
+    let status = match error.code {
+        code::INVALID_REQUEST => StatusCode::BAD_REQUEST,
+        code::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, Some(envelope.reply(Err(error))))
+}
+
+fn parse(request: &Value, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
+    let invalid = |text: &str| Err(RpcError::invalid_request(text));
+    let Some(members) = request.as_object() else { return invalid("Invalid Request object") };
+    envelope.id = members.get("id").cloned();
+    envelope.version2 = match members.get("jsonrpc") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(version)) if version == "1.0" => false,
+        Some(Value::String(version)) if version == "2.0" => true,
+        Some(version) => {
+            envelope.version2 = false;
+            return invalid(if version.is_string() {
+                "JSON-RPC version not supported"
+            } else {
+                "jsonrpc field must be a string"
+            });
+        }
+    };
+    let method = match members.get("method") {
+        None | Some(Value::Null) => return invalid("Missing method"),
+        Some(Value::String(method)) => method.clone(),
+        Some(_) => return invalid("Method must be a string"),
+    };
+    log_call(&method, origin, envelope.id.as_ref());
+    let params = match members.get("params") {
+        None | Some(Value::Null) => Value::Array(Vec::new()),
+        Some(params @ (Value::Array(_) | Value::Object(_))) => params.clone(),
+        Some(_) => return invalid("Params must be an array or object"),
+    };
+    Ok(Request { method, params, uri: origin.uri.to_owned(), user: origin.user.to_owned() })
+}
+
+fn log_call(method: &str, origin: Origin<'_>, id: Option<&Value>) {
+    if !log::log_enabled!(target: "rpc", log::Level::Debug) {
+        return;
+    }
+    let id = match id {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(id)) => sanitised(id),
+        Some(other) => sanitised(&other.to_string()),
+    };
+    let (method, user) = (sanitised(method), origin.user);
+    if common::logging::log_ips() {
+        let peer = origin.peer;
+        log::debug!(target: "rpc", "ThreadRPCServer method={method} user={user} peeraddr={peer} id={id}");
+    } else {
+        log::debug!(target: "rpc", "ThreadRPCServer method={method} user={user} id={id}");
+    }
+}
+
+/// Leaves out whatever a client could send to make a log line look like another.
+fn sanitised(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || " .,;-_/:?@()".contains(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::server::config::ServerConfig;
+    use crate::{Command, Table};
+
+    static COMMANDS: &[Command<()>] = &[
+        Command {
+            name: "ok",
+            category: "test",
+            args: &[],
+            description: "",
+            result: &[],
+            examples: &[],
+            run: |(), call| Ok(json!(call.request.uri)),
+        },
+        Command {
+            name: "fail",
+            category: "test",
+            args: &[],
+            description: "",
+            result: &[],
+            examples: &[],
+            run: |(), _| Err(RpcError::invalid_parameter("no")),
+        },
+    ];
+
+    fn reply(whitelist: &[&str], body: &str) -> (u16, String) {
+        let registry = Registry::new();
+        registry.add(Arc::new(Table::new(Arc::new(()), &[COMMANDS])));
+        registry.finish_warmup();
+        let config = ServerConfig {
+            endpoints: Vec::new(),
+            allowed: Vec::new(),
+            password: None,
+            cookie: None,
+            hashed: Vec::new(),
+            whitelist: whitelist.iter().map(|text| (*text).to_owned()).collect(),
+            whitelist_default: false,
+            threads: 1,
+            work_queue: 1,
+            timeout: None,
+        };
+        let (auth, _) = Auth::new(&config).unwrap();
+        let origin = Origin { user: "u", uri: "/", peer: "127.0.0.1:1" };
+        let (status, body) = answer(&registry, &auth, origin, body.as_bytes());
+        (status.as_u16(), body.map(|body| body.to_string()).unwrap_or_default())
+    }
+
+    #[test]
+    fn version_1() {
+        let check =
+            |body: &str, status: u16, expected: &str| assert_eq!(reply(&[], body), (status, expected.to_owned()));
+        check(r#"{"method":"ok","id":1}"#, 200, r#"{"result":"/","error":null,"id":1}"#);
+        check(r#"{"method":"ok"}"#, 200, r#"{"result":"/","error":null}"#);
+        check(r#"{"jsonrpc":"1.0","method":"ok","id":"x"}"#, 200, r#"{"result":"/","error":null,"id":"x"}"#);
+        check(r#"{"method":"fail","id":1}"#, 500, r#"{"result":null,"error":{"code":-8,"message":"no"},"id":1}"#);
+        check(
+            r#"{"method":"x","id":1}"#,
+            404,
+            r#"{"result":null,"error":{"code":-32601,"message":"Method not found"},"id":1}"#,
+        );
+        for body in ["", "this is bad", "{", "\u{0}"] {
+            check(body, 500, r#"{"result":null,"error":{"code":-32700,"message":"Parse error"},"id":null}"#);
+        }
+        check(
+            "1",
+            500,
+            r#"{"result":null,"error":{"code":-32700,"message":"Top-level object parse error"},"id":null}"#,
+        );
+        let invalid = [
+            (r#"{"id":1}"#, "Missing method"),
+            (r#"{"id":1,"method":1}"#, "Method must be a string"),
+            (r#"{"id":1,"method":"ok","params":1}"#, "Params must be an array or object"),
+            (r#"{"id":1,"jsonrpc":2,"method":"ok"}"#, "jsonrpc field must be a string"),
+            (r#"{"id":1,"jsonrpc":"3.0","method":"ok"}"#, "JSON-RPC version not supported"),
+        ];
+        for (body, text) in invalid {
+            check(body, 400, &format!(r#"{{"result":null,"error":{{"code":-32600,"message":"{text}"}},"id":1}}"#));
+        }
+    }
+
+    #[test]
+    fn version_2() {
+        let check =
+            |body: &str, status: u16, expected: &str| assert_eq!(reply(&[], body), (status, expected.to_owned()));
+        check(r#"{"jsonrpc":"2.0","method":"ok","id":1}"#, 200, r#"{"jsonrpc":"2.0","result":"/","id":1}"#);
+        check(r#"{"jsonrpc":"2.0","method":"ok","id":null}"#, 200, r#"{"jsonrpc":"2.0","result":"/","id":null}"#);
+        check(
+            r#"{"jsonrpc":"2.0","method":"fail","id":1}"#,
+            200,
+            r#"{"jsonrpc":"2.0","error":{"code":-8,"message":"no"},"id":1}"#,
+        );
+        check(r#"{"jsonrpc":"2.0","method":"ok"}"#, 204, "");
+        check(r#"{"jsonrpc":"2.0","method":"fail"}"#, 204, "");
+    }
+
+    #[test]
+    fn batches() {
+        let check =
+            |body: &str, status: u16, expected: &str| assert_eq!(reply(&[], body), (status, expected.to_owned()));
+        check("[]", 200, "[]");
+        check(
+            r#"[{"method":"ok","id":1},{"jsonrpc":"2.0","method":"x","id":2},{"jsonrpc":"2.0","method":"ok"},5]"#,
+            200,
+            concat!(
+                r#"[{"result":"/","error":null,"id":1},"#,
+                r#"{"jsonrpc":"2.0","error":{"code":-32601,"message":"Method not found"},"id":2}]"#
+            ),
+        );
+        check(r#"[{"jsonrpc":"2.0","method":"ok"}]"#, 204, "");
+    }
+
+    #[test]
+    fn limited_users() {
+        let check = |body: &str, status: u16| assert_eq!(reply(&["u:ok"], body).0, status, "{body}");
+        check(r#"{"method":"ok"}"#, 200);
+        check(r#"{"method":"fail"}"#, 403);
+        check(r#"[{"method":"ok"},{"method":"fail"}]"#, 403);
+        check(r#"[{"method":"ok"},5]"#, 400);
+        check(r#"[{"method":5}]"#, 500);
+    }
+
+    #[test]
+    fn what_is_logged_is_harmless() {
+        assert_eq!(sanitised("get\nblock<script>\"x\""), "getblockscriptx");
+    }
+}

@@ -1,0 +1,138 @@
+//! The threads that run commands, and the bounded queue in front of them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Why a job was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rejected {
+    /// Too many are waiting.
+    Full,
+    /// The threads are stopping.
+    Stopping,
+}
+
+/// Worker threads.
+pub(super) struct Workers {
+    queue: Arc<Queue>,
+    limit: usize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    stopping: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.stopping {
+                return None;
+            }
+            if let Some(job) = state.waiting.pop_front() {
+                return Some(job);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Workers {
+    /// Starts threads; at most `limit` jobs wait for one.
+    pub(super) fn start(threads: usize, limit: usize) -> io::Result<Workers> {
+        let workers = Workers { queue: Arc::default(), limit, threads: Mutex::default() };
+        for number in 0..threads {
+            let queue = workers.queue.clone();
+            let thread = std::thread::Builder::new().name(format!("http_pool_{number}")).spawn(move || {
+                while let Some(job) = queue.next() {
+                    job();
+                }
+            })?;
+            workers.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(workers)
+    }
+
+    /// Queues a job.
+    pub(super) fn submit(&self, job: Job) -> Result<(), Rejected> {
+        let mut state = self.queue.lock();
+        if state.stopping {
+            return Err(Rejected::Stopping);
+        }
+        if state.waiting.len() >= self.limit {
+            return Err(Rejected::Full);
+        }
+        state.waiting.push_back(job);
+        drop(state);
+        self.queue.changed.notify_one();
+        Ok(())
+    }
+
+    /// Drops waiting jobs, and returns once running ones are done.
+    pub(super) fn stop(&self) {
+        let dropped = {
+            let mut state = self.queue.lock();
+            state.stopping = true;
+            std::mem::take(&mut state.waiting)
+        };
+        drop(dropped);
+        self.queue.changed.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                log::error!("an HTTP worker thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_and_the_end() {
+        let workers = Workers::start(1, 1).unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (started, has_started) = mpsc::channel::<()>();
+        let running = move || {
+            started.send(()).unwrap();
+            released.recv().unwrap();
+        };
+        assert_eq!(workers.submit(Box::new(running)), Ok(()));
+        has_started.recv().unwrap();
+        let (never, dropped) = mpsc::channel::<()>();
+        assert_eq!(workers.submit(Box::new(move || never.send(()).unwrap())), Ok(()));
+        assert_eq!(workers.submit(Box::new(|| {})), Err(Rejected::Full));
+        release.send(()).unwrap();
+        workers.stop();
+        assert_eq!(workers.submit(Box::new(|| {})), Err(Rejected::Stopping));
+        // Either it ran before the end or was dropped; it does not hang.
+        let _ = dropped.recv();
+    }
+}
