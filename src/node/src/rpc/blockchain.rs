@@ -11,6 +11,8 @@ mod getchaintxstats;
 mod getdeploymentinfo;
 mod getdifficulty;
 mod gettxout;
+mod gettxoutproof;
+mod gettxoutsetinfo;
 mod invalidateblock;
 mod preciousblock;
 mod pruneblockchain;
@@ -34,6 +36,9 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     getdifficulty::COMMAND,
     getdeploymentinfo::COMMAND,
     gettxout::COMMAND,
+    gettxoutsetinfo::COMMAND,
+    gettxoutproof::GET,
+    gettxoutproof::VERIFY,
     pruneblockchain::COMMAND,
     preciousblock::COMMAND,
     scantxoutset::COMMAND,

@@ -6,8 +6,10 @@ pub(super) mod getmempoolinfo;
 mod getmempoolrelatives;
 mod getrawmempool;
 mod gettxspendingprevout;
+mod persistence;
 mod prioritised;
 mod sendrawtransaction;
+mod submitpackage;
 mod testmempoolaccept;
 
 use rpc::Command;
@@ -23,6 +25,9 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     gettxspendingprevout::COMMAND,
     getmempoolinfo::COMMAND,
     getrawmempool::COMMAND,
+    persistence::IMPORT,
+    persistence::SAVE,
+    submitpackage::COMMAND,
     prioritised::PRIORITISE,
     prioritised::LIST,
 ];

@@ -1,13 +1,22 @@
 //! Commands that need no more of the node than which chain it runs.
 
+mod createmultisig;
 mod deriveaddresses;
 mod getdescriptorinfo;
 mod getindexinfo;
+mod signmessage;
 mod validateaddress;
 
 use rpc::Command;
 
 use crate::NodeContext;
 
-pub(super) const COMMANDS: &[Command<NodeContext>] =
-    &[validateaddress::COMMAND, deriveaddresses::COMMAND, getdescriptorinfo::COMMAND, getindexinfo::COMMAND];
+pub(super) const COMMANDS: &[Command<NodeContext>] = &[
+    validateaddress::COMMAND,
+    createmultisig::COMMAND,
+    deriveaddresses::COMMAND,
+    getdescriptorinfo::COMMAND,
+    signmessage::VERIFY,
+    signmessage::SIGN,
+    getindexinfo::COMMAND,
+];

@@ -11,7 +11,7 @@ use crate::rpc::shape::transaction::{self, Encoding};
 use crate::rpc::support::{Result, engine_error, fee_at, max_feerate};
 
 /// Most transactions of a package.
-const MAX_PACKAGE_COUNT: usize = 25;
+pub(super) const MAX_PACKAGE_COUNT: usize = 25;
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "testmempoolaccept",
@@ -112,7 +112,8 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     Ok(Value::Array(out))
 }
 
-fn decode(text: &Value) -> Result<Transaction> {
+/// Reads one transaction of a package.
+pub(super) fn decode(text: &Value) -> Result<Transaction> {
     let text = values::as_str(text)?;
     transaction::from_hex(text, Encoding::Either).ok_or_else(|| {
         RpcError::deserialization(format!("TX decode failed: {text} Make sure the tx has at least one input."))
