@@ -45,8 +45,18 @@ pub struct NodeContext {
 impl NodeContext {
     /// Puts a node together; the wallet follows with [`NodeContext::set_wallet`].
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { args, chain, net_datadir, blocks_dir, kernel, shutdown, warnings, events, start_time, mempool_expiry } =
-            parts;
+        let Parts {
+            args,
+            chain,
+            net_datadir,
+            blocks_dir,
+            kernel,
+            shutdown,
+            warnings,
+            events,
+            start_time,
+            mempool_expiry,
+        } = parts;
         NodeContext {
             args,
             chain,

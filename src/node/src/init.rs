@@ -180,10 +180,20 @@ fn start(
             None
         }
     };
-    if args.get_bool("server") {
-        let server = start_server(args, shutdown)?;
-        running.server = Some(server);
-    }
+    let server = args.get_bool("server").then(|| start_server(args)).transpose()?;
+    let registry = server.as_ref().map_or_else(|| Arc::new(rpc::Registry::new()), rpc::server::Server::registry);
+    running.server = server;
+    registry.add(rpc::control::commands(&registry, {
+        let shutdown = shutdown.clone();
+        move || {
+            shutdown.request();
+        }
+    }));
+    ui::on_progress(Some(Box::new({
+        let registry = registry.clone();
+        move |status| registry.set_warmup(status)
+    })));
+    running.registry = Some(registry.clone());
 
     let warnings = Arc::new(Warnings::new());
     let events = Arc::new(EventHub::default());
@@ -223,7 +233,7 @@ fn start(
     if let Some((factory, config)) = wallet {
         load_wallets(&context, factory, config)?;
     }
-    finish(args, &context, running);
+    finish(args, &context, &registry);
     Ok(())
 }
 
@@ -333,19 +343,30 @@ fn load_wallets(context: &Arc<NodeContext>, factory: WalletFactory, config: Proc
     loader.load_wallets().map_err(unreachable)?.map_err(|error| Failure(error.message))
 }
 
+/// Starts to answer requests, each with the warm-up error until [`finish`].
+fn start_server(args: &Args) -> Result<rpc::server::Server, Failure> {
+    let start = |config| rpc::server::Server::bind(config);
+    rpc::server::ServerConfig::from_args(args).and_then(start).map_err(|error| {
+        let general = rpc::server::ServerError::Start.to_string();
+        let text = error.to_string();
+        if text != general {
+            ui::error(&text);
+        }
+        Failure(general)
+    })
+}
+
 /// Opens the server to commands and tells everyone that the node is there.
-fn finish(args: &Args, context: &Arc<NodeContext>, running: &Running) {
+fn finish(args: &Args, context: &Arc<NodeContext>, registry: &rpc::Registry) {
     if let Some(tip) = context.tip_watch().tip() {
         log::info!("nBestHeight = {}", tip.height);
     }
-    if let Some(server) = &running.server {
-        server.add(crate::rpc::commands(context.clone()));
-        if let Some(wallet) = context.wallet() {
-            server.add(Arc::new(rpc::remote::WalletCommands::new(wallet)));
-        }
-        server.finish_warmup();
+    registry.add(crate::rpc::commands(context.clone()));
+    if let Some(wallet) = context.wallet() {
+        registry.add(Arc::new(rpc::remote::WalletCommands::new(wallet)));
     }
     ui::on_progress(None);
+    registry.finish_warmup();
     ui::init_message("Done loading");
     notify::spawn(args.get("startupnotify").unwrap_or_default());
 }

@@ -45,9 +45,8 @@ pub(crate) fn read(args: &Args, chain: Chain, paths: &Paths) -> Result<Options, 
         options.check_block_index = Some(if bare { 1 } else { clamp_i32(args.get_int("checkblockindex")) });
     }
     if let Some(value) = args.get("minimumchainwork") {
-        let work = user_hash(&value).ok_or_else(|| {
-            format!("Invalid minimum work specified ({value}), must be up to 64 hex digits")
-        })?;
+        let work = user_hash(&value)
+            .ok_or_else(|| format!("Invalid minimum work specified ({value}), must be up to 64 hex digits"))?;
         options.minimum_chain_work = Some(bitcoin::Work::from_be_bytes(work));
     }
     if let Some(value) = args.get("assumevalid") {
@@ -109,9 +108,9 @@ fn prune(args: &Args) -> Result<u64, String> {
     let target = args.get_int("prune");
     match target {
         ..0 => Err("Prune cannot be configured with a negative value.".to_owned()),
-        2..MIN_PRUNE_TARGET => Err(format!(
-            "Prune configured below the minimum of {MIN_PRUNE_TARGET} MiB.  Please use a higher number."
-        )),
+        2..MIN_PRUNE_TARGET => {
+            Err(format!("Prune configured below the minimum of {MIN_PRUNE_TARGET} MiB.  Please use a higher number."))
+        }
         _ => Ok(target.unsigned_abs()),
     }
 }

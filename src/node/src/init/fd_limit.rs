@@ -30,9 +30,7 @@ pub(crate) fn raise(args: &Args) -> Result<Connections, String> {
     }
     let automatic = i64::try_from(descriptors - required).unwrap_or(i64::MAX).min(wanted);
     if automatic < wanted {
-        ui::warning(&format!(
-            "Reducing -maxconnections from {wanted} to {automatic}, because of system limitations."
-        ));
+        ui::warning(&format!("Reducing -maxconnections from {wanted} to {automatic}, because of system limitations."));
     }
     Ok(Connections { automatic, descriptors })
 }

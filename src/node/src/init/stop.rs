@@ -17,7 +17,8 @@ pub(super) struct Running {
     pub signals: Option<SignalThread>,
     pub locks: Vec<DirLock>,
     pub pid_file: Option<PidFile>,
-    pub server: Option<Arc<rpc::server::Server>>,
+    pub registry: Option<Arc<rpc::Registry>>,
+    pub server: Option<rpc::server::Server>,
     pub context: Option<Arc<NodeContext>>,
     pub import: Option<JoinHandle<()>>,
 }
@@ -25,10 +26,13 @@ pub(super) struct Running {
 impl Running {
     /// Stops everything.
     pub fn stop(self, args: &Args) {
-        let Running { signals, locks, pid_file, server, context, import } = self;
+        let Running { signals, locks, pid_file, registry, server, context, import } = self;
         let commands = args.get_all("shutdownnotify").into_iter().filter_map(notify::spawn).collect::<Vec<_>>();
         for command in commands {
             let _ = command.join();
+        }
+        if let Some(registry) = &registry {
+            registry.interrupt();
         }
         if let Some(server) = &server {
             server.interrupt();
