@@ -1,8 +1,8 @@
 // What Rust sees of the engine: declarations only, so that the generated bridge does not compile the engine's headers.
 //
 // The functions are defined by topic in engine.cpp (life), chain.cpp (questions about blocks), blocks.cpp (blocks and
-// coins, in and out), mempool.cpp (transactions and templates) and log.cpp. All of them may throw std::exception, which
-// the bridge turns into an error; none may abort on anything that comes from outside.
+// coins, in and out), mempool.cpp (transactions), mining.cpp (templates) and log.cpp. All of them may throw
+// std::exception, which the bridge turns into an error; none may abort on anything that comes from outside.
 
 #pragma once
 

@@ -7,6 +7,7 @@
 #include <kernel/mempool_removal_reason.h>
 #include <kernel/types.h>
 #include <kernel/warning.h>
+#include <util/log.h>
 #include <util/thread.h>
 #include <util/translation.h>
 
@@ -36,7 +37,11 @@ struct EventQueue::Impl {
             auto event{std::move(events.front())};
             events.pop_front();
             lock.unlock();
-            event();
+            try {
+                event();
+            } catch (const std::exception& e) {
+                LogError("Event dropped: %s", e.what());
+            }
             event = nullptr; // what it holds goes without the lock
             lock.lock();
         }

@@ -4,7 +4,6 @@
 //! 256-bit integers are 32 bytes big-endian, paths are bytes. An absent value is a `found` or `has_*` flag, because the
 //! bridge knows no `Option`. Each C++ function is described where it is defined, in `bridge/`.
 
-#![allow(missing_docs, reason = "private plumbing; the public types are described where they are defined")]
 #![allow(unsafe_code, reason = "calling C++ is what this module is for")]
 
 pub(crate) use bridge::*;

@@ -13,6 +13,9 @@ use crate::events::{EventSink, in_handler, refuse_in_handler};
 use crate::logging::{self, LogSink};
 use crate::{Chain, Error, Events, FeeRate, LoadError, Options, ffi};
 
+/// Least bytes of cache; the engine cannot start with none.
+const MIN_DB_CACHE: u64 = 4 << 20;
+
 /// Most script threads the engine takes, the one that asks included.
 const MAX_SCRIPT_THREADS: i32 = 16;
 
@@ -265,7 +268,7 @@ fn load_options(options: &Options) -> ffi::LoadOptions {
         },
         net_datadir: path_bytes(&options.net_datadir),
         blocks_dir: path_bytes(&options.blocks_dir),
-        db_cache: options.db_cache,
+        db_cache: options.db_cache.max(MIN_DB_CACHE),
         db_batch: options.db_batch,
         worker_threads: worker_threads(options.par),
         prevout_fetch_threads: options.prevout_fetch_threads,

@@ -11,6 +11,8 @@
 //! - [`Events`] are delivered one at a time, in the order they happened, on one thread, with none of the engine's
 //!   locks held.
 
+#![deny(unsafe_code)]
+
 mod block;
 mod chain;
 mod coins;

@@ -45,7 +45,7 @@ pub struct Options {
     /// Directory of `blk*.dat` and `rev*.dat`, usually `blocks` inside [`net_datadir`](Self::net_datadir). Made if
     /// missing.
     pub blocks_dir: PathBuf,
-    /// Bytes for database caches and the UTXO cache (`-dbcache`).
+    /// Bytes for database caches and the UTXO cache (`-dbcache`); at least 4 MiB are used.
     pub db_cache: u64,
     /// Bytes of a database write batch (`-dbbatchsize`).
     pub db_batch: u64,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use bitcoin::Block;
-use kernel::{BlockIndex, Chain, Error, Events, Interrupt, Kernel, LoadError, Options};
+use bitcoin::{Block, SignedAmount};
+use kernel::{BlockIndex, Chain, Error, Events, Interrupt, Kernel, LoadError, Options, TemplateOptions};
 
 use crate::support::{LINES, Node, Recorder, load, options};
 
@@ -215,4 +215,77 @@ fn log_categories_are_switched() {
     assert!(LINES.contain("Debug validation"), "no debug line");
     assert!(LINES.contain("UpdateTip: new best="), "no line of the engine's");
     assert!(kernel::logging::disable_category("validation"));
+}
+
+#[test]
+fn a_directory_is_opened_once() {
+    let node = Node::new();
+    let error = load(options(&node.dir)).map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "Error opening block database");
+    assert_eq!(node.kernel.tip().unwrap().height, 0);
+}
+
+#[test]
+fn extremes_are_answered() {
+    let node = Node::with(|options| {
+        options.db_cache = 0;
+        options.signature_cache = 0;
+        options.par = i32::MIN;
+        options.check_level = Some(i64::MAX);
+        options.check_blocks = Some(-1);
+        options.mempool.expiry = -1;
+        options.prevout_fetch_threads = i32::MAX;
+    });
+    let coin = node.mature_coin();
+    let kernel = &node.kernel;
+    assert!(kernel.process_headers(&[], true).unwrap().verdict.is_valid());
+    assert_eq!(kernel.find_first_block(i64::MAX, u32::MAX).unwrap(), None);
+    assert_eq!(kernel.find_first_block(i64::MIN, 0).unwrap().unwrap().height, 0);
+    let tip = kernel.tip().unwrap().hash;
+    assert!(kernel.has_blocks(&tip, u32::MAX, Some(u32::MAX)).unwrap());
+    assert!(kernel.read_blocks(u32::MAX, u32::MAX).unwrap().is_empty());
+    assert!(kernel.block_indexes(100, u32::MAX).unwrap().len() == 2);
+    for _ in 0..2 {
+        kernel.prioritise(&coin.txid, SignedAmount::MAX).unwrap();
+    }
+    kernel.set_unbroadcast(&coin.txid, true).unwrap();
+    let none = TemplateOptions { max_weight: 0, reserved_weight: u64::MAX / 2, ..TemplateOptions::default() };
+    assert!(kernel.block_template(&none).unwrap().transactions.is_empty());
+    kernel.next_work_required(0).unwrap();
+    kernel.invalidate_block(&kernel.hash_at(0).unwrap().unwrap()).unwrap();
+    kernel::set_mock_time(Some(i64::MIN));
+    kernel::set_mock_time(None);
+}
+
+#[test]
+fn many_threads_and_a_shutdown() {
+    let node = Node::new();
+    node.mature_coin();
+    let kernel = &node.kernel;
+    std::thread::scope(|scope| {
+        let ask = || loop {
+            let answers = [
+                kernel.tip().map(drop),
+                kernel.chain_info().map(drop),
+                kernel.sync_events(),
+                kernel.read_blocks(0, 50).map(drop),
+                kernel.mempool_info().map(drop),
+                kernel.flush(),
+            ];
+            if answers.iter().any(|answer| matches!(answer, Err(Error::Closed))) {
+                return;
+            }
+            for answer in answers {
+                answer.unwrap();
+            }
+        };
+        let askers: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        node.mine(30);
+        kernel.shutdown().unwrap();
+        for asker in askers {
+            asker.join().unwrap();
+        }
+    });
+    let (kernel, _) = load(options(&node.dir)).unwrap();
+    assert_eq!(kernel.tip().unwrap().height, 131);
 }
