@@ -30,10 +30,13 @@ fn run() -> Result<(), Vec<String>> {
         println!("cargo::rerun-if-changed={}", watched.display());
     }
 
+    let compiler = xtask::find::capnp().map_err(|error| one(format!("{error:#}")))?.compiler;
+    // For the tests of the generator, which compile schemas of their own.
+    println!("cargo::rustc-env=IPC_CAPNP={}", compiler.display());
     let request = out.join("request.bin");
     let mut command = capnpc::CompilerCommand::new();
     command
-        .capnp_executable(xtask::find::capnp().map_err(|error| one(format!("{error:#}")))?.compiler)
+        .capnp_executable(compiler)
         .no_standard_import()
         .import_path(&schemas)
         .src_prefix(&schemas)

@@ -94,13 +94,18 @@ impl Connection {
 
     /// Closes the connection and waits until the child exited, as it does when it sees that; kills it if it takes too
     /// long.
-    pub fn close(mut self) -> ExitStatus {
-        self.end()
+    pub fn close(self) -> ExitStatus {
+        self.close_within(EXIT_LIMIT)
     }
 
-    fn end(&mut self) -> ExitStatus {
+    /// Like [`Self::close`], with a limit on how long the child may take before it is killed.
+    pub fn close_within(mut self, limit: Duration) -> ExitStatus {
+        self.end(limit)
+    }
+
+    fn end(&mut self, limit: Duration) -> ExitStatus {
         drop(self.link.take());
-        if let Some(status) = self.process.wait(Some(EXIT_LIMIT)) {
+        if let Some(status) = self.process.wait(Some(limit)) {
             return status;
         }
         log::warn!(target: "ipc", "process {} does not exit; it is killed", self.process.pid);
@@ -112,7 +117,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.link.is_some() {
-            self.end();
+            self.end(EXIT_LIMIT);
         }
     }
 }

@@ -1,0 +1,85 @@
+//! The trace: what it shows and what it never shows.
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use interfaces::{CreateWallet, RpcRequest};
+use testing::{FakeChain, FakeInit, contract};
+
+/// Keeps what is logged.
+struct Lines(Mutex<Vec<String>>);
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.target() == "ipc" {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+static LINES: Lines = Lines(Mutex::new(Vec::new()));
+
+/// Runs the wallet contract with the trace on, and looks at every line.
+pub fn trace() {
+    log::set_logger(&LINES).unwrap();
+    log::set_max_level(log::LevelFilter::Debug);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let server = ipc::Server::start(theirs, "client", Arc::new(FakeInit::default())).unwrap();
+    let (link, init) = ipc::connect_socket(ours, "server").unwrap();
+    contract::init(&init, FakeChain::new(5));
+    let loader = init.make_wallet_loader(testing::config(), FakeChain::new(1)).unwrap();
+    for (method, params) in [("walletpassphrase", "[\"sesame one\",60]"), ("getbalance", "[\"shown\"]")] {
+        let request = RpcRequest {
+            method: method.to_owned(),
+            params: params.to_owned(),
+            uri: "/".to_owned(),
+            user: "me".to_owned(),
+        };
+        loader.execute_rpc(request).unwrap().unwrap_err();
+    }
+    let secret = CreateWallet {
+        name: "secret".to_owned(),
+        disable_private_keys: false,
+        blank: false,
+        passphrase: "sesame two".to_owned(),
+        avoid_reuse: false,
+        load_on_startup: Some(false),
+    };
+    loader.create_wallet(secret).unwrap().ok().unwrap();
+    drop((loader, init, link));
+    server.wait();
+    log::set_max_level(log::LevelFilter::Off);
+
+    let lines = LINES.0.lock().unwrap();
+    for secret in ["correct horse", "wrong horse", "again", "hunter2", "sesame"] {
+        let told: Vec<_> = lines.iter().filter(|line| line.contains(secret)).collect();
+        assert!(told.is_empty(), "{secret} in {told:?}");
+    }
+    let has = |start: &str, rest: &str| {
+        let found = lines.iter().any(|line| line.starts_with(start) && line.contains(rest));
+        assert!(found, "{start} … {rest} in {lines:#?}");
+    };
+    has("server call #", "Init.make_wallet_loader(config: {chain: \"regtest\"");
+    has("client recv #", "Init.make_wallet_loader(config: {chain: \"regtest\"");
+    has("client sent #", "Init.make_wallet_loader");
+    has("server done #", "Init.make_wallet_loader");
+    has("client call #", "Chain.status()");
+    has("server recv #", "Chain.status()");
+    has("client recv #", "Wallet.unlock(passphrase: ***, seconds: 60)");
+    has("client recv #", "{method: \"walletpassphrase\", params: ***");
+    has("client recv #", "{method: \"getbalance\", params: \"[\\\"shown\\\"]\"");
+    has("client sent #", "refused: {code: -18");
+    assert!(lines.iter().all(|line| line.chars().count() < 400 && !line.contains('\n')));
+    // The same call has the same number on both sides.
+    let number = |start: &str| {
+        let line = lines.iter().find(|line| line.starts_with(start) && line.contains("rpc_commands")).unwrap();
+        line.split_whitespace().nth(2).unwrap().to_owned()
+    };
+    assert_eq!(number("server call"), number("client recv"));
+}

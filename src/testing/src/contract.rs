@@ -1,0 +1,25 @@
+//! What every implementation of an interface must do, as functions that panic where one does not.
+
+mod chain;
+mod wallet;
+
+use std::sync::Arc;
+
+use interfaces::{Chain, Echo, Init};
+
+pub use chain::{chain, fake_chain};
+pub use wallet::{wallet, wallet_loader};
+
+/// Checks an [`Echo`].
+pub fn echo(echo: &Arc<dyn Echo>) {
+    for text in ["", "hello", "with \"quotes\" and\nlines", "ünïcödé ₿", &"long ".repeat(50_000)] {
+        assert_eq!(echo.echo(text.to_owned()).as_deref(), Ok(text));
+    }
+}
+
+/// Checks an [`Init`] that offers an echo and the wallet side.
+pub fn init(init: &Arc<dyn Init>, node_chain: Arc<dyn Chain>) {
+    echo(&init.make_echo().unwrap());
+    let loader = init.make_wallet_loader(crate::config(), node_chain).unwrap();
+    wallet_loader(&loader);
+}

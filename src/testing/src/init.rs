@@ -1,0 +1,53 @@
+//! A bootstrap object that offers fakes.
+
+use std::sync::Arc;
+
+use interfaces::{Chain, Echo, Init, ProcessConfig, Result, Setting, WalletLoader};
+
+use crate::{FakeWalletLoader, RpcHook};
+
+/// Returns what it is sent.
+pub struct FakeEcho;
+
+impl Echo for FakeEcho {
+    fn echo(&self, echo: String) -> Result<String> {
+        Ok(echo)
+    }
+}
+
+/// Offers [`FakeEcho`] and [`FakeWalletLoader`].
+#[derive(Default)]
+pub struct FakeInit {
+    hook: Option<RpcHook>,
+}
+
+impl FakeInit {
+    /// Has the wallet loader answer RPC commands it does not know with `hook`.
+    pub fn with_hook(hook: RpcHook) -> Self {
+        FakeInit { hook: Some(hook) }
+    }
+}
+
+impl Init for FakeInit {
+    fn make_echo(&self) -> Result<Arc<dyn Echo>> {
+        Ok(Arc::new(FakeEcho))
+    }
+
+    fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
+        Ok(Arc::new(FakeWalletLoader::new(config, chain, self.hook.clone())))
+    }
+}
+
+/// A configuration with every field filled in.
+pub fn config() -> ProcessConfig {
+    let setting = |name: &str, values: &[&str]| Setting {
+        name: name.to_owned(),
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    };
+    ProcessConfig {
+        chain: "regtest".to_owned(),
+        net_datadir: "/datadir/regtest".to_owned(),
+        wallet_dir: "/datadir/regtest/wallets".to_owned(),
+        settings: vec![setting("wallet", &["a", "b"]), setting("txindex", &[]), setting("rpcpassword", &["hunter2"])],
+    }
+}
