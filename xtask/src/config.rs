@@ -8,15 +8,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::paths;
+use crate::{data, paths};
 
 /// The recorded choices. Absent means "look for yourself".
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The prefix to take libraries and tools from and to install to; usually one that `depends` made.
+    /// Where `make install` puts the programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<PathBuf>,
+    /// The prefix to take libraries and tools from, when `--prefix` named one that `depends` made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depends: Option<PathBuf>,
     /// Whether the split programs are built beside the monolith.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multiprocess: Option<bool>,
@@ -31,7 +34,7 @@ impl Config {
         let file = paths::config_file(root);
         match std::fs::read_to_string(&file) {
             Ok(text) => {
-                toml::from_str(&text).with_context(|| format!("{} is damaged; run ./configure again", file.display()))
+                data::parse(&text).with_context(|| format!("{} is damaged; run ./configure again", file.display()))
             }
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
             Err(err) => Err(err).with_context(|| format!("cannot read {}", file.display())),

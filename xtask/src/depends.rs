@@ -20,7 +20,7 @@ mod progress;
 mod recipe;
 mod reproduce;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -29,7 +29,7 @@ pub use self::host::{Host, this_machine};
 pub use self::options::Options;
 pub use self::prefix::{Manifest, manifest_file};
 pub use self::recipe::{Origin, Place, Recipe};
-pub use self::reproduce::reproduce;
+pub use self::reproduce::{Comparison, copy_recipes, reproduce};
 
 /// A package that a run wants, with everything its build depends on decided.
 #[derive(Debug, Clone)]
@@ -128,6 +128,15 @@ pub fn clean(options: &Options, all: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The programs of the machine that the builds of all wanted packages use; `cc` and `c++` stand for the compilers.
+///
+/// # Errors
+/// When a recipe is wrong.
+pub fn tools(options: &Options) -> Result<BTreeSet<String>> {
+    let recipes = recipe::load_all(&options.packages_dir())?;
+    Ok(recipe::in_order(&recipes, options)?.into_iter().flat_map(|recipe| recipe.tools.clone()).collect())
 }
 
 /// The value that `print-NAME` shows: a variable, `packages`, or `<package>_version`, `_id`, `_sha256_hash`, `_file`.

@@ -1,7 +1,7 @@
 //! Look-ups for build scripts: where the consensus library, its headers and the Cap'n Proto compiler are.
 //!
 //! A build script calls [`kernel`] or [`capnp`] once. Both print the `cargo:rerun-if-…` lines that make cargo ask again
-//! when the answer may change, and answer in the same order:
+//! when the answer may change. `./configure` asks the `…_for` forms, which print nothing. All answer in the same order:
 //!
 //! 1. the prefix that `./configure` recorded;
 //! 2. what `pkg-config` (or `PATH`) knows;
@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::config::Config;
 use crate::{depends, paths, system};
@@ -70,18 +70,26 @@ pub fn kernel() -> Result<Kernel> {
     let root = paths::root()?;
     let config = watch(&root)?;
     println!("cargo:rerun-if-env-changed=PKG_CONFIG_PATH");
-    if let Some(prefix) = &config.prefix {
-        let found = kernel_in(prefix)?;
-        return found.with_context(|| {
-            format!("the prefix {} has no consensus library: run make -C depends, then ./configure", prefix.display())
-        });
-    }
-    if let Some(found) = kernel_by_pkg_config(None)? {
+    if let Some(found) = kernel_for(&config)? {
         return Ok(found);
     }
     let prefix = depends::ensure(&root, "libbitcoinkernel")
         .context("the consensus library is not installed and could not be built; make -C depends shows the details")?;
+    // From here on that prefix is what the answer depends on.
+    println!("cargo:rerun-if-changed={}", depends::manifest_file(&prefix).display());
     kernel_in(&prefix)?.with_context(|| format!("{} was built without a consensus library", prefix.display()))
+}
+
+/// Finds the consensus library where it is installed.
+///
+/// # Errors
+/// When the configured prefix has no such library or pkg-config cannot be run.
+pub fn kernel_for(config: &Config) -> Result<Option<Kernel>> {
+    let Some(prefix) = &config.depends else { return kernel_by_pkg_config(None) };
+    let found = kernel_in(prefix)?.with_context(|| {
+        format!("the prefix {} has no consensus library: run make -C depends, then ./configure", prefix.display())
+    })?;
+    Ok(Some(found))
 }
 
 /// Finds the Cap'n Proto compiler. For build scripts.
@@ -92,30 +100,32 @@ pub fn capnp() -> Result<Capnp> {
     let root = paths::root()?;
     let config = watch(&root)?;
     println!("cargo:rerun-if-env-changed=PATH");
-    if let Some(prefix) = &config.prefix
-        && let Some(found) = capnp_in(prefix)
-    {
-        return Ok(found);
-    }
-    if let Some(compiler) = system::which("capnp") {
-        let bin = compiler.parent().and_then(Path::parent);
-        let candidates = bin.into_iter().map(|dir| dir.join("include")).chain([PathBuf::from("/usr/include")]);
-        if let Some(include_dir) = candidates.into_iter().find(|dir| dir.join("capnp/c++.capnp").is_file()) {
-            return Ok(Capnp { compiler, include_dir });
-        }
-        // The compiler knows its own standard import path; an include directory is then only a convenience.
-        return Ok(Capnp { compiler, include_dir: PathBuf::from("/usr/include") });
-    }
-    if let Some(prefix) = depends::existing_prefix(&root)
-        && let Some(found) = capnp_in(&prefix)
-    {
-        return Ok(found);
-    }
-    bail!(
-        "the Cap'n Proto compiler is missing: run make -C depends MULTIPROCESS=1 and ./configure, or install it with \
-         {}",
-        system::install_hint(&["capnproto", "libcapnp-dev"])
-    )
+    let found = capnp_for(&config).or_else(|| capnp_in(&depends::existing_prefix(&root)?));
+    found.with_context(|| {
+        format!(
+            "the Cap'n Proto compiler is missing: run make -C depends MULTIPROCESS=1 and ./configure, or install it \
+             with {}",
+            system::install_hint(&CAPNP_PACKAGES)
+        )
+    })
+}
+
+/// Finds the Cap'n Proto compiler where it is installed.
+#[must_use]
+pub fn capnp_for(config: &Config) -> Option<Capnp> {
+    config.depends.as_deref().and_then(capnp_in).or_else(capnp_on_path)
+}
+
+/// The Debian packages with the Cap'n Proto compiler and library.
+pub const CAPNP_PACKAGES: [&str; 2] = ["capnproto", "libcapnp-dev"];
+
+fn capnp_on_path() -> Option<Capnp> {
+    let compiler = system::which("capnp")?;
+    let beside = compiler.parent().and_then(Path::parent).map(|dir| dir.join("include"));
+    let system = PathBuf::from("/usr/include");
+    // The compiler knows its own standard import path, so a wrong guess here does no harm.
+    let include_dir = beside.filter(|dir| dir.join("capnp/c++.capnp").is_file()).unwrap_or(system);
+    Some(Capnp { compiler, include_dir })
 }
 
 /// Reads the record of `./configure` and has cargo watch it.
@@ -127,7 +137,7 @@ fn watch(root: &Path) -> Result<Config> {
     }
     println!("cargo:rerun-if-changed={}", file.display());
     let config = Config::load(root)?;
-    if let Some(prefix) = &config.prefix {
+    if let Some(prefix) = &config.depends {
         let manifest = depends::manifest_file(prefix);
         if manifest.exists() {
             println!("cargo:rerun-if-changed={}", manifest.display());
@@ -195,13 +205,19 @@ fn parse_kernel(version: String, cflags: &str, libs: &str, defines: &str) -> Ker
     }
     let (static_libs, system_libs) = values(libs, "-l").into_iter().partition(|lib| lib.contains("bitcoinkernel"));
     Kernel {
-        include_dirs: values(cflags, "-I").into_iter().map(PathBuf::from).collect(),
+        include_dirs: values(cflags, "-I").into_iter().map(plain).collect(),
         defines: all_defines,
-        lib_dirs: values(libs, "-L").into_iter().map(PathBuf::from).collect(),
+        lib_dirs: values(libs, "-L").into_iter().map(plain).collect(),
         static_libs,
         system_libs,
         version,
     }
+}
+
+/// Without the `lib/pkgconfig/../..` that relocatable `.pc` files give.
+fn plain(dir: String) -> PathBuf {
+    let dir = PathBuf::from(dir);
+    dir.canonicalize().unwrap_or(dir)
 }
 
 #[cfg(test)]

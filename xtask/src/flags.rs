@@ -1,16 +1,59 @@
 //! The command line, in one place.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 xflags::xflags! {
     /// Builds, tests and checks the project.
     cmd xtask {
-        /// Build the libraries and tools of depends/ (the front door is `make -C depends`).
+        /// Build the libraries and tools of depends/; the front door is `make -C depends`.
         cmd depends {
             /// install, download, download-one, clean, clean-all or print.
             required target: String
             /// VARIABLE=value pairs, and the name for download-one and print.
             repeated words: OsString
+        }
+        /// Choose what is built and record it; the front door is `./configure`.
+        cmd configure {
+            /// Install to this directory, and take libraries from it if depends made it.
+            optional --prefix directory: PathBuf
+            /// Build the split programs too. The default is to build them if Cap'n Proto is there.
+            optional --enable-multiprocess
+            /// Build the monolith alone.
+            optional --disable-multiprocess
+        }
+        /// Build the programs as configured and link to them from src/.
+        cmd build {}
+        /// Copy the programs into the configured prefix, under DESTDIR if that is set.
+        cmd install {}
+        /// Install the system packages that building and testing need.
+        cmd setup {
+            /// Do not ask.
+            optional --yes
+        }
+        /// Run all tests, from a fresh clone on: Rust tests, tidy, and the functional tests in both forms.
+        cmd test {
+            /// Install missing system packages without asking.
+            optional --yes
+        }
+        /// Run the functional tests against the built programs.
+        cmd functional {
+            /// monolith, split or both (the default).
+            optional --form form: String
+            /// Run only the scripts whose name contains one of these.
+            repeated filters: String
+        }
+        /// Check the project's own rules.
+        cmd tidy {
+            /// Add new schema ordinals to the golden file first.
+            optional --bless
+        }
+        /// Build the packages of depends a second time elsewhere and compare.
+        cmd reproduce {}
+        /// Measure.
+        cmd bench {
+            /// Measure the build of depends, cold and warm. Takes minutes.
+            optional --depends
         }
     }
 }

@@ -4,14 +4,22 @@
 
 mod commands;
 mod flags;
+mod tidy;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::{Result, bail};
 use flags::{Xtask, XtaskCmd};
 use xtask::paths;
 
 fn main() -> ExitCode {
-    let flags = Xtask::from_env_or_exit();
+    let arguments = arguments();
+    if commands::configure::wants_help(&arguments) {
+        println!("{}", commands::configure::HELP);
+        return ExitCode::SUCCESS;
+    }
+    let flags = Xtask::from_vec(arguments).unwrap_or_else(|err| err.exit());
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -22,9 +30,44 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flags: Xtask) -> anyhow::Result<()> {
+/// The arguments, with `--name=value` as two, which is how `./configure` is used.
+fn arguments() -> Vec<OsString> {
+    let mut arguments = Vec::new();
+    for argument in std::env::args_os().skip(1) {
+        match argument.to_str().and_then(|text| text.split_once('=')) {
+            Some((name, value)) if name.starts_with("--") => arguments.extend([name.into(), value.into()]),
+            _ => arguments.push(argument),
+        }
+    }
+    arguments
+}
+
+fn run(flags: Xtask) -> Result<()> {
     let root = paths::root()?;
     match flags.subcommand {
         XtaskCmd::Depends(flags) => commands::depends::run(&root, &flags.target, &flags.words),
+        XtaskCmd::Configure(flags) => {
+            let multiprocess = match (flags.enable_multiprocess, flags.disable_multiprocess) {
+                (true, true) => bail!("--enable-multiprocess and --disable-multiprocess exclude each other"),
+                (true, false) => Some(true),
+                (false, true) => Some(false),
+                (false, false) => None,
+            };
+            commands::configure::run(&root, flags.prefix.as_deref(), multiprocess)
+        }
+        XtaskCmd::Build(_) => commands::build::run(&root),
+        XtaskCmd::Install(_) => commands::install::run(&root),
+        XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),
+        XtaskCmd::Test(flags) => commands::test::run(&root, flags.yes),
+        XtaskCmd::Functional(flags) => {
+            let count = commands::functional::run(&root, flags.form.as_deref(), &flags.filters)?;
+            match count.failed {
+                0 => Ok(()),
+                failed => bail!("{failed} functional tests failed"),
+            }
+        }
+        XtaskCmd::Tidy(flags) => commands::tidy::run(&root, flags.bless),
+        XtaskCmd::Reproduce(_) => commands::reproduce::run(&root),
+        XtaskCmd::Bench(flags) => commands::bench::run(&root, flags.depends),
     }
 }

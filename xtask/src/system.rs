@@ -39,7 +39,6 @@ pub fn debian_package(program: &str) -> &str {
         "ar" | "ranlib" => "binutils",
         "capnp" => "capnproto",
         "xz" => "xz-utils",
-        "python3" => "python3-minimal",
         other => other,
     }
 }

@@ -57,7 +57,10 @@ pub(super) fn ensure_all(options: &Options, planned: &[Planned], lock: &Lock) ->
     }
     require(&tools, options)?;
     for package in &missing {
-        fetch::source(&package.recipe, options)?;
+        let file = fetch::source(&package.recipe, options)?;
+        if let Some(unpacker) = stage::unpacker(&file) {
+            require(&[(unpacker.to_owned(), system::debian_package(unpacker).to_owned())], options)?;
+        }
     }
     for package in missing {
         // Runs in other clones may share the cache.

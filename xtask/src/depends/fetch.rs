@@ -47,12 +47,7 @@ pub(super) fn source(recipe: &Recipe, options: &Options) -> Result<PathBuf> {
 }
 
 /// Fetches into a temporary file, verifies it, and only then gives it its name.
-fn attempt(
-    origin: &Origin,
-    from: &str,
-    options: &Options,
-    fetch: impl FnOnce(&Path) -> Result<()>,
-) -> Result<PathBuf> {
+fn attempt(origin: &Origin, from: &str, options: &Options, fetch: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let file = options.sources.join(origin.file_name());
     let partial = options.sources.join(format!(".{}.part", origin.file_name()));
     progress::note(options, &format!("fetching {} from {from}", origin.file_name()));

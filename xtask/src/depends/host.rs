@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::Options;
+use crate::data;
 
 /// A machine to build for, as its file describes it.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,7 +49,7 @@ impl Host {
         let file = file_of(options, triplet);
         let text = fs::read_to_string(&file)
             .with_context(|| format!("cannot build for {triplet}: there is no {}", file.display()))?;
-        let mut host: Host = toml::from_str(&text).with_context(|| format!("{} is wrong", file.display()))?;
+        let mut host: Host = data::parse(&text).with_context(|| format!("{} is wrong", file.display()))?;
         triplet.clone_into(&mut host.triplet);
         if triplet != options.build {
             for program in [&mut host.cc, &mut host.cxx, &mut host.ar, &mut host.ranlib] {

@@ -22,7 +22,8 @@ impl Lock {
             fs::create_dir_all(dir).with_context(what)?;
         }
         loop {
-            let held = File::options().read(true).write(true).create(true).truncate(false).open(file).with_context(what)?;
+            let held =
+                File::options().read(true).write(true).create(true).truncate(false).open(file).with_context(what)?;
             match held.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {

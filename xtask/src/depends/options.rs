@@ -109,9 +109,11 @@ impl Options {
             "LOG" => self.log = truth,
             "DEPENDS_YES" => self.yes = truth,
             "JOBS" => {
-                self.jobs = value.parse().ok().filter(|jobs| *jobs > 0).with_context(|| {
-                    format!("JOBS is {value}, which is not a number of jobs")
-                })?;
+                self.jobs = value
+                    .parse()
+                    .ok()
+                    .filter(|jobs| *jobs > 0)
+                    .with_context(|| format!("JOBS is {value}, which is not a number of jobs"))?;
             }
             _ => bail!("there is no variable {name}"),
         }

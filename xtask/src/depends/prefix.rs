@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Options, Planned, archive};
+use crate::data;
 
 /// What a prefix was made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +41,11 @@ impl Manifest {
     pub fn load(prefix: &Path) -> Result<Option<Manifest>> {
         let file = manifest_file(prefix);
         match fs::read_to_string(&file) {
-            Ok(text) => Ok(Some(toml::from_str(&text).with_context(|| {
-                format!("{} is damaged; remove it and run make -C depends again", file.display())
-            })?)),
+            Ok(text) => {
+                Ok(Some(data::parse(&text).with_context(|| {
+                    format!("{} is damaged; remove it and run make -C depends again", file.display())
+                })?))
+            }
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(err).with_context(|| format!("cannot read {}", file.display())),
         }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::Options;
+use crate::data;
 
 /// The length limit that keeps recipes data.
 pub const MAX_LINES: usize = 40;
@@ -150,10 +151,10 @@ fn load(file: &Path, name: &str) -> Result<Recipe> {
     if lines > MAX_LINES {
         bail!("it has {lines} lines, and a recipe has at most {MAX_LINES}");
     }
-    let mut recipe: Recipe = toml::from_str(&text)?;
+    let mut recipe: Recipe = data::parse(&text)?;
     name.clone_into(&mut recipe.name);
     // Tables sort their keys, so this is the same for any layout of the same data.
-    recipe.canonical = toml::to_string(&toml::from_str::<toml::Table>(&text)?)?;
+    recipe.canonical = toml::to_string(&data::parse::<toml::Table>(&text)?)?;
     if recipe.origins.is_empty() {
         bail!("it has no origin");
     }
@@ -209,7 +210,8 @@ fn visit<'a>(
     }
     path.push(&recipe.name);
     for name in &recipe.depends {
-        let needed = recipes.get(name).with_context(|| format!("{} depends on {name}, which has no recipe", recipe.name))?;
+        let needed =
+            recipes.get(name).with_context(|| format!("{} depends on {name}, which has no recipe", recipe.name))?;
         if wanted(needed, options)? {
             visit(needed, recipes, options, order, path)?;
         }

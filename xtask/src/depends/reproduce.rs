@@ -35,9 +35,7 @@ pub fn reproduce(options: &Options, elsewhere: &Path) -> Result<Vec<Comparison>>
     let mut second = options.clone();
     second.root = elsewhere.to_path_buf();
     second.cache = elsewhere.join("depends/built");
-    for dir in ["packages", "hosts", "patches"] {
-        copy_tree(&options.depends_dir().join(dir), &second.depends_dir().join(dir))?;
-    }
+    copy_recipes(options, elsewhere)?;
     let planned = plan(&second)?;
     let lock = Lock::acquire(&second.work_dir().join("lock"), &second)?;
     progress::note(options, &format!("building again in {}", elsewhere.display()));
@@ -48,6 +46,17 @@ pub fn reproduce(options: &Options, elsewhere: &Path) -> Result<Vec<Comparison>>
         results.push(Comparison { package: package.recipe.name.clone(), hashes: (hash(options)?, hash(&second)?) });
     }
     Ok(results)
+}
+
+/// Copies recipes, hosts and patches under another directory, which can then be a run's root.
+///
+/// # Errors
+/// When something cannot be copied.
+pub fn copy_recipes(options: &Options, root: &Path) -> Result<()> {
+    for dir in ["packages", "hosts", "patches"] {
+        copy_tree(&options.depends_dir().join(dir), &root.join("depends").join(dir))?;
+    }
+    Ok(())
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {

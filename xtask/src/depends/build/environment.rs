@@ -16,8 +16,7 @@ use crate::system;
 pub(super) const PREFIX: &str = "/depends";
 
 /// Where system programs are looked for, in this order.
-const SYSTEM_PATH: [&str; 6] =
-    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const SYSTEM_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Replaces a command's environment.
 pub(super) fn apply(command: &mut Command, options: &Options, package: &Planned, places: &Places) {

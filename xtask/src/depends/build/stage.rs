@@ -26,6 +26,15 @@ pub(super) fn unpack_source(file: &Path, recipe: &Recipe, to: &Path) -> Result<(
     run(command, "tar")
 }
 
+/// The program that tar needs for a file.
+pub(super) fn unpacker(file: &Path) -> Option<&'static str> {
+    match file.extension()?.to_str()? {
+        "xz" => Some("xz"),
+        "bz2" => Some("bzip2"),
+        _ => None,
+    }
+}
+
 /// Applies a package's patches in the order of their names.
 pub(super) fn patch(dir: &Path, source: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
@@ -78,8 +87,7 @@ const WRITING: Duration = Duration::from_secs(10);
 pub(super) fn drop_half_written(build: &Path) -> Result<()> {
     let mut objects = Vec::new();
     collect(build, &mut objects)?;
-    let times: Vec<SystemTime> =
-        objects.iter().filter_map(|file| fs::metadata(file).ok()?.modified().ok()).collect();
+    let times: Vec<SystemTime> = objects.iter().filter_map(|file| fs::metadata(file).ok()?.modified().ok()).collect();
     let Some(last) = times.iter().max().copied() else { return Ok(()) };
     for file in objects {
         let product = file.extension().is_some_and(|extension| extension == "o" || extension == "a");
@@ -125,7 +133,11 @@ fn relocatable(pc: &str) -> String {
         if line.starts_with("prefix=") {
             text.push_str("prefix=${pcfiledir}/../..");
         } else {
-            text.push_str(&line.replace(&format!("{PREFIX}/"), "${prefix}/"));
+            let line = line.replace(&format!("{PREFIX}/"), "${prefix}/");
+            text.push_str(&match line.strip_suffix(&format!("={PREFIX}")) {
+                Some(name) => format!("{name}=${{prefix}}"),
+                None => line,
+            });
         }
         text.push('\n');
     }

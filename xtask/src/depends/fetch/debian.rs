@@ -159,8 +159,7 @@ mod tests {
     use super::*;
 
     fn check(style: fn(&str, &str) -> Option<Archive>, text: &str, expected: Option<(&str, Option<&str>)>) {
-        let expected = expected
-            .map(|(uri, key)| Archive { uri: uri.to_owned(), signed_by: key.map(str::to_owned) });
+        let expected = expected.map(|(uri, key)| Archive { uri: uri.to_owned(), signed_by: key.map(str::to_owned) });
         assert_eq!(style(text, "bookworm"), expected, "{text}");
     }
 

@@ -1,0 +1,127 @@
+//! `./configure`: looks at the machine, records the choices, and says what will be built and why.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use xtask::config::Config;
+use xtask::depends::{self, Manifest};
+use xtask::{find, system};
+
+/// What `./configure --help` prints.
+pub const HELP: &str = "\
+Chooses what is built, and records it in build/config.toml.
+
+Usage: ./configure [options]
+
+  --prefix=DIRECTORY       install to this directory, and take libraries from it if depends made it [/usr/local]
+  --enable-multiprocess    build bitcoin-node and bitcoin-wallet too; needs Cap'n Proto
+  --disable-multiprocess   build the monolith alone
+  --help                   print this
+
+Without either of the two, the split programs are built if the prefix was made with MULTIPROCESS=1 or, when depends did
+not make the prefix, if the system has Cap'n Proto. A missing system package is named with what to type.";
+
+/// Whether the arguments ask for this command's help; the general help would drown it.
+pub fn wants_help(arguments: &[OsString]) -> bool {
+    arguments.first().is_some_and(|first| first == "configure")
+        && arguments.iter().any(|argument| argument == "--help" || argument == "-h")
+}
+
+/// Where programs go when nobody says.
+const DEFAULT_PREFIX: &str = "/usr/local";
+
+/// Records the choices and prints the summary. `multiprocess` is what the user asked for, if anything.
+pub fn run(root: &Path, prefix: Option<&Path>, multiprocess: Option<bool>) -> Result<()> {
+    let install = match prefix {
+        // Whoever runs make later may stand in another directory.
+        Some(prefix) => std::path::absolute(prefix).context("cannot resolve --prefix")?,
+        None => PathBuf::from(DEFAULT_PREFIX),
+    };
+    let manifest = Manifest::load(&install)?;
+    let mut config =
+        Config { depends: manifest.is_some().then(|| install.clone()), prefix: Some(install), multiprocess: None };
+    require_tools(&["cc", "c++", "pkg-config"])?;
+    let engine = engine(&config)?;
+    let (multiprocess, why) = decide(&config, manifest.as_ref(), multiprocess)?;
+    config.multiprocess = Some(multiprocess);
+    config.store(root)?;
+    summary(&config, &why, &engine);
+    Ok(())
+}
+
+/// Whether the split programs are built, and the reason in words.
+fn decide(config: &Config, manifest: Option<&Manifest>, asked: Option<bool>) -> Result<(bool, String)> {
+    let capnp = find::capnp_for(config);
+    let missing = || format!("install it with {}", system::install_hint(&find::CAPNP_PACKAGES));
+    match (asked, manifest) {
+        (Some(false), _) => Ok((false, "--disable-multiprocess".to_owned())),
+        (Some(true), Some(_)) if capnp.is_none() => bail!(
+            "--enable-multiprocess needs Cap'n Proto, and the prefix was made without: run make -C depends \
+             MULTIPROCESS=1"
+        ),
+        (Some(true), None) if capnp.is_none() => bail!("--enable-multiprocess needs Cap'n Proto; {}", missing()),
+        (Some(true), _) => Ok((true, "--enable-multiprocess".to_owned())),
+        (None, Some(manifest)) if manifest.multiprocess => {
+            Ok((true, "the prefix was made with MULTIPROCESS=1".to_owned()))
+        }
+        (None, Some(_)) => Ok((false, "the prefix was made without MULTIPROCESS=1".to_owned())),
+        (None, None) => match (capnp, version("capnp")) {
+            (Some(_), Some(version)) => Ok((true, format!("the system has Cap'n Proto {version}"))),
+            _ => Ok((false, format!("the system has no Cap'n Proto; {}", missing()))),
+        },
+    }
+}
+
+/// Where the consensus library comes from, in words.
+fn engine(config: &Config) -> Result<String> {
+    if let Some(found) = find::kernel_for(config)? {
+        return Ok(format!(
+            "{} in {}",
+            found.version,
+            found.lib_dirs.first().map_or("".into(), |dir| dir.display().to_string())
+        ));
+    }
+    // The build will make it, and needs these for it.
+    require_tools(&["make", "cmake"])?;
+    Ok("not installed; the build makes it through depends".to_owned())
+}
+
+fn require_tools(tools: &[&str]) -> Result<()> {
+    let missing: Vec<&str> = tools.iter().filter(|tool| system::which(tool).is_none()).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|tool| system::debian_package(tool)).collect();
+    bail!("missing: {}; install with {}", missing.join(", "), system::install_hint(&packages))
+}
+
+/// The version of a system library, by pkg-config.
+fn version(module: &str) -> Option<String> {
+    let output = std::process::Command::new("pkg-config").args(["--modversion", module]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn summary(config: &Config, why: &str, engine: &str) {
+    let split = config.multiprocess == Some(true);
+    let yes = |built: bool| if built { "yes" } else { "no" };
+    let row = |what: &str, built: &str, why: &str| println!("  {what:<28} {built:<5} {why}");
+    println!("What will be built:");
+    row("bitcoind", "yes", "always: node and wallets in one process");
+    row("bitcoin-cli, bitcoin", "yes", "always");
+    row("bitcoin-node, bitcoin-wallet", yes(split), why);
+    println!("With:");
+    row("consensus library", "", engine);
+    if split && let Some(capnp) = find::capnp_for(config) {
+        row("Cap'n Proto compiler", "", &capnp.compiler.display().to_string());
+    }
+    let source = match &config.depends {
+        Some(prefix) => format!("{}, from {}", prefix.display(), depends::manifest_file(prefix).display()),
+        None => "the system".to_owned(),
+    };
+    row("libraries from", "", &source);
+    if let Some(prefix) = &config.prefix {
+        row("make install puts into", "", &prefix.display().to_string());
+    }
+    println!("Now type make.");
+}
