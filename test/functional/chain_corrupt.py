@@ -3,7 +3,7 @@
 import re
 
 from framework.scenario import main
-from framework.util import check, contains, equal
+from framework.util import check, contains, equal, wait_until
 
 
 def run(t):
@@ -25,7 +25,10 @@ def run(t):
     check(not (node.chaindir / ".cookie").exists(), "the cookie is left behind")
 
     t.step("-reindex keeps what can be read")
+    start = len(node.log_text())
     node.start("-reindex")
+    wait_until(lambda: "Reindexing finished" in node.log_text()[start:], "the block files are read")
+    node.sync()
     height = node.rpc.getblockcount()
     check(15 <= height < 20, f"height after -reindex is {height}")
     equal(node.rpc.getbestblockhash(), hashes[height - 1])

@@ -30,7 +30,8 @@ def run(t):
     equal(rpc.getblockheader(mined[1])["confirmations"], -1)
 
     t.step("a second branch grows past the first")
-    branch = node.mine(3)
+    # To another script: the same block again would be the one that is marked invalid.
+    branch = node.mine(3, "raw(52)")
     equal(rpc.getrawmempool(), [])
     equal(tips(rpc), {branch[-1]: ("active", 0), mined[1]: ("invalid", 2)})
 

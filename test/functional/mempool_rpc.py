@@ -82,7 +82,7 @@ def run(t):
         (greedy, -26, "bad-txns-in-belowout, value in (50.00) < value out (60.00)", "bad-txns-in-belowout"),
         (small, -26, "tx-size-small", "tx-size-small"),
         (free, -26, re.compile("^min relay fee not met, 0 < "), "min relay fee not met"),
-        (parent[:-8] + "01000000", -26, re.compile("non-final"), "non-final"),
+        (anyone_spends(coins[1], 50)[:-8] + "ff64cd1d", -26, "non-final", "non-final"),  # height 499999999
     ):
         fails(code, message, rpc.sendrawtransaction, transaction)
         verdict = rpc.testmempoolaccept([transaction])[0]

@@ -54,8 +54,8 @@ def run(t):
     fails(-5, "Transaction " + "00" * 32 + " not in mempool.", rpc.generateblock, "raw(51)", ["00" * 32])
     fails(-22, "Transaction decode failed for zz. Make sure the tx has at least one input.", rpc.generateblock,
           "raw(51)", ["zz"])
-    fails(-25, re.compile("^testBlockValidity failed: bad-txns-inputs-missingorspent"), rpc.generateblock, "raw(51)",
-          [given])
+    fails(-25, re.compile("^TestBlockValidity failed: bad-txns-inputs-missingorspent"), rpc.generateblock, "raw(51)",
+          [anyone_spends(("ab" * 32, 0), 50)])
 
     t.step("submitblock")
     equal(rpc.submitblock(made["hex"]), "duplicate")

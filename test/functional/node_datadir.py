@@ -23,6 +23,7 @@ def run(t):
     t.step("an RPC port in use is refused")
     node.stop()
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", node.rpc_port))
         taken.listen()
         # Localhost has two addresses; one that is free is enough for Core, so only the taken one is asked for.
@@ -35,7 +36,8 @@ def run(t):
     t.step("directories that cannot be made, for root too: a file is in the way")
     other = t.node()
     (other.datadir / "regtest").write_text("in the way")
-    other.refuses_to_start(re.compile(rf"^Error: [^\n]*{re.escape(str(other.chaindir))}[^\n]*\n$"))
+    in_the_way = re.escape(str(other.chaindir))
+    other.refuses_to_start(re.compile(rf"^Error: ([^\n]+:\n- )?[^\n]*{in_the_way}[^\n]*\n$"))
     equal((other.datadir / "regtest").read_text(), "in the way")
     below = other.datadir / "regtest" / "below"
     other.refuses_to_start(f'Error: Specified data directory "{below}" does not exist.', f"-datadir={below}")
@@ -52,9 +54,13 @@ def run(t):
 
     t.step("settings.json that is not JSON")
     node.chaindir.joinpath("settings.json").write_text("{nonsense")
-    node.refuses_to_start(re.compile(
-        rf"^Error: Settings file could not be read(: ?\n- |: ){re.escape(str(node.chaindir))}/settings\.json does not "
-        r"contain valid JSON\.", re.M))
+    settings = node.chaindir / "settings.json"
+    node.refuses_to_start(f"Error: Settings file could not be read:\n- Settings file {settings} does not contain valid "
+                          "JSON. This may be caused by a crash, power loss, full disk, or storage error, and can be fixed "
+                          "by removing the file, which will reset settings to default values.")
+    settings.unlink()
+    node.start()
+    node.stop()
 
 
 main(run)

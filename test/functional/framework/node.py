@@ -60,7 +60,9 @@ class Node:
     def write_conf(self, top="", section=""):
         """Writes bitcoin.conf: what every test needs, and more lines for the top and for the chain's section."""
         self.conf.write_text(
-            f"chain=regtest\nprinttoconsole=0\nshrinkdebugfile=0\nfallbackfee=0.0002\nkeypool=5\nlisten=0\n{top}\n"
+            f"chain=regtest\nprinttoconsole=0\nshrinkdebugfile=0\nfallbackfee=0.0002\nkeypool=5\nlisten=0\n"
+            # Coins that anyone can spend are in scripts no standard wallet uses.
+            f"acceptnonstdtxn=1\n{top}\n"
             f"[regtest]\nrpcport={self.rpc_port}\nport={self.p2p_port}\n{section}\n")
 
     def log_text(self):

@@ -16,19 +16,19 @@ def check(condition, message):
 
 def equal(got, expected, what=""):
     """Fails unless both are equal."""
-    check(got == expected, f"{what + ': ' if what else ''}got {shorten(got)}, expected {shorten(expected)}")
+    check(got == expected, f"{f'{what}: ' if what else ''}got {shorten(got)}, expected {shorten(expected)}")
 
 
 def contains(text, part, what=""):
     """Fails unless `part` (a string or a compiled pattern) is in `text`."""
     found = part.search(text) if isinstance(part, re.Pattern) else part in text
-    check(found, f"{what + ': ' if what else ''}{part!r} is not in {shorten(text)}")
+    check(found, f"{f'{what}: ' if what else ''}{part!r} is not in {shorten(text)}")
 
 
 def excludes(text, part, what=""):
     """Fails if `part` (a string or a compiled pattern) is in `text`."""
     found = part.search(text) if isinstance(part, re.Pattern) else part in text
-    check(not found, f"{what + ': ' if what else ''}{part!r} is in {shorten(text)}")
+    check(not found, f"{f'{what}: ' if what else ''}{part!r} is in {shorten(text)}")
 
 
 def shorten(value, limit=2000):
