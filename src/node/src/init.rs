@@ -106,6 +106,11 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
     ExitCode::from(shutdown.exit_code())
 }
 
+/// Says whether peers may connect. The table has no default, because `-proxy` and `-connect` change it.
+fn listens(args: &Args) -> bool {
+    args.opt_bool("listen").unwrap_or(true)
+}
+
 /// Describes what the system says, without the number Rust appends.
 fn system_error(error: &std::io::Error) -> String {
     let text = error.to_string();

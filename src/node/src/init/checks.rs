@@ -120,10 +120,10 @@ fn indexes(args: &Args) -> Result<(), String> {
 
 fn network(args: &Args) -> Result<(), String> {
     let refuse = |text: &str| Err(text.to_owned());
-    if args.get_bool("forcednsseed") && !args.get_bool("dnsseed") {
+    if args.get_bool("forcednsseed") && args.opt_bool("dnsseed") == Some(false) {
         return refuse("Cannot set -forcednsseed to true when setting -dnsseed to false.");
     }
-    let listen = args.get_bool("listen");
+    let listen = super::listens(args);
     if !listen && !(args.get_all("bind").is_empty() && args.get_all("whitebind").is_empty()) {
         return refuse("Cannot set -bind or -whitebind together with -listen=0");
     }

@@ -14,11 +14,6 @@ use crate::{NodeContext, mempool_persist, ui};
 
 /// Opens the data directory. `None` when the start was interrupted.
 pub(crate) fn open(args: &Args, options: Options, listener: Arc<EngineListener>) -> Result<Option<Kernel>, Failure> {
-    log::info!(
-        "* Using {:.1} MiB for in-memory UTXO set (plus up to {:.1} MiB of unused mempool space)",
-        mebibytes(options.db_cache),
-        mebibytes(options.mempool.max_size)
-    );
     ui::init_message("Loading block index…");
     let reindexing = options.reindex;
     let retry = args.get_all("test").iter().any(|option| option == "reindex_after_failure_noninteractive_yes");
@@ -70,8 +65,4 @@ pub(crate) fn start_import(context: Arc<NodeContext>) -> std::io::Result<std::th
         }
         log::info!("initload thread exit");
     })
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -87,7 +87,7 @@ fn block_with_any(ctx: &NodeContext, txids: &BTreeSet<Txid>) -> Result<Option<Bl
 
 fn verify(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let bytes = call.hex("proof")?;
-    let (proof, _) = deserialize_partial::<MerkleBlock>(&bytes).map_err(|error| RpcError::misc(error))?;
+    let (proof, _) = deserialize_partial::<MerkleBlock>(&bytes).map_err(RpcError::misc)?;
     let (mut txids, mut positions): (Vec<Txid>, Vec<u32>) = (Vec::new(), Vec::new());
     if proof.extract_matches(&mut txids, &mut positions).is_err() {
         return Ok(json!([]));

@@ -190,7 +190,7 @@ fn propose(ctx: &NodeContext, data: Option<&Value>) -> RpcResult {
         return Err(RpcError::type_error("Missing data String key for proposal"));
     };
     let bytes = decode_block(data)?;
-    let block: Block = bitcoin::consensus::deserialize(&bytes).map_err(|error| RpcError::deserialization(error))?;
+    let block: Block = bitcoin::consensus::deserialize(&bytes).map_err(RpcError::deserialization)?;
     if let Some(known) = ctx.kernel.block_index(&block.block_hash()).map_err(engine_error)? {
         let status = known.status;
         return Ok(if status.failed {

@@ -218,10 +218,10 @@ fn cut_out_keys(text: &str, network: NetworkKind, taproot: bool) -> Result<Vec<P
     while !rest.is_empty() {
         let end = rest.find(['(', ')', '{', '}', ',']).unwrap_or(rest.len());
         let (atom, after) = rest.split_at(end);
-        if after.starts_with('(') {
+        if let Some(inside) = after.strip_prefix('(') {
             function = atom.rsplit(':').next().unwrap_or(atom);
             pieces.push(Piece::Text(format!("{atom}(")));
-            rest = &after[1..];
+            rest = inside;
             continue;
         }
         if is_key_position(function, atom) {

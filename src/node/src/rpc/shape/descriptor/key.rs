@@ -217,7 +217,7 @@ fn parse_step(text: &str) -> Result<ChildNumber, String> {
 
 fn parse_source(text: &str, network: NetworkKind, x_only: bool, fixed: bool) -> Result<Source, String> {
     if fixed {
-        if !text.is_empty() && text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
             if x_only && text.len() == 64 {
                 return text.parse().map(Source::XOnly).map_err(|_| format!("Pubkey '{text}' is invalid"));
             }
