@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn layout() {
-        let args = &[
+        static ARGS: &[Arg] = &[
             Arg::required("inputs", ArgType::Arr, "The inputs").inner(&[Arg::optional("", ArgType::Obj, "").inner(&[
                 Arg::required("txid", ArgType::StrHex, "The transaction id"),
                 Arg::required("vout", ArgType::Num, "The output number"),
@@ -293,7 +293,7 @@ mod tests {
             )]),
             Arg::optional("secret", ArgType::Num, "Not shown").hidden(),
         ];
-        let results = &[
+        static RESULTS: &[Res] = &[
             Res::hex("", "The transaction").when("for verbose = false"),
             Res::obj(
                 "",
@@ -305,7 +305,7 @@ mod tests {
                 ],
             ),
         ];
-        let got = text("make", args, "Makes.\n", results, &[example_cli!("make", "[]"), example_rpc!("make", "[]")]);
+        let got = text("make", ARGS, "Makes.\n", RESULTS, &[example_cli!("make", "[]"), example_rpc!("make", "[]")]);
         expect_test::expect_file!["help_layout.txt"].assert_eq(&got);
     }
 }
