@@ -62,7 +62,7 @@ public:
 private:
     bool fits(const std::vector<CTxMemPoolEntry::CTxMemPoolEntryRef>& chunk, const FeePerWeight& feerate) const
     {
-        if (m_entry.weight + feerate.size >= m_request.max_weight) return false;
+        if (m_entry.weight >= m_request.max_weight || m_request.max_weight - m_entry.weight <= uint64_t(feerate.size)) return false;
         int64_t sigops{0};
         for (const CTxMemPoolEntry& e : chunk) {
             if (!IsFinalTx(e.GetTx(), m_entry.height, m_lock_time)) return false;

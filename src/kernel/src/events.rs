@@ -99,6 +99,10 @@ pub trait Events: Send + Sync {
     }
 
     /// The engine cannot go on; the node must stop.
+    ///
+    /// One case is out of order: if the coins database cannot be read, this comes on the thread that found out, with
+    /// locks held, and the engine ends the process as soon as it returns. It would rather stop than take a coin it
+    /// cannot read for one that does not exist.
     fn fatal_error(&self, message: &str) {
         let _ = message;
     }

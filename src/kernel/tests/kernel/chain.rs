@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, BlockHash, OutPoint};
 use kernel::{
-    BlockVerdict, ChainTipStatus, CoinView, Error, InvalidKind, TemplateOptions, Validity, VersionBitsParameters,
+    BlockVerdict, Chain, ChainTipStatus, CoinView, Error, InvalidKind, TemplateOptions, Validity, VersionBitsParameters,
 };
 
-use crate::support::{Node, grind, spend};
+use crate::support::{LINES, Node, grind, spend};
 
 #[test]
 fn genesis_of_a_new_directory() {
@@ -246,4 +246,69 @@ fn deployments_follow_the_options() {
     assert!(deployments.script_flags.contains(&"TAPROOT".to_owned()), "{:?}", deployments.script_flags);
     let missing = node.kernel.deployments(Some(&BlockHash::all_zeros()));
     assert!(matches!(missing, Err(Error::BlockNotFound(_))));
+}
+
+#[test]
+fn blocks_come_from_a_file() {
+    let source = Node::with(|options| options.blocks_xor = false);
+    let hashes = source.mine(5);
+    source.kernel.shutdown().unwrap();
+    let file = source.dir.path().join("regtest/blocks/blk00000.dat");
+    let node = Node::new();
+    node.kernel.import_blocks(&[file.with_extension("missing"), file]).unwrap();
+    assert_eq!(node.kernel.tip().unwrap().hash, hashes[4]);
+    assert!(LINES.contain("Could not open blocks file"));
+}
+
+#[test]
+fn a_fork_with_more_work_takes_over() {
+    let ours = Node::new();
+    let theirs = Node::new();
+    let common = ours.mine(1)[0];
+    ours.mine(1);
+    theirs.kernel.submit_block(&ours.kernel.read_block(&common).unwrap()).unwrap();
+    // A clock of its own makes the blocks differ.
+    let mut fork = theirs.next_block();
+    fork.header.time += 1;
+    grind(&mut fork);
+    theirs.submit(&fork);
+    let longer = theirs.mine(1)[0];
+    ours.kernel.sync_events().unwrap();
+    ours.events.take();
+
+    let first = ours.kernel.process_block(&theirs.kernel.read_block(&fork.block_hash()).unwrap(), true, true).unwrap();
+    assert_eq!((first.new, first.accepted, first.verdict), (true, true, None));
+    let statuses: Vec<_> = ours.kernel.chain_tips().unwrap().iter().map(|tip| tip.status.name()).collect();
+    assert_eq!(statuses.len(), 2);
+    assert!(statuses.contains(&"valid-headers"), "{statuses:?}");
+    let second = ours.kernel.process_block(&theirs.kernel.read_block(&longer).unwrap(), true, true).unwrap();
+    assert_eq!(second.verdict, Some(BlockVerdict::Valid));
+    assert_eq!(ours.kernel.tip().unwrap().hash, longer);
+    assert!(ours.kernel.chain_tips().unwrap().iter().any(|tip| tip.status == ChainTipStatus::ValidFork));
+    ours.kernel.sync_events().unwrap();
+    assert_eq!(ours.events.take(), ["disconnected 2", "connected 2", "connected 3", "tip 3"]);
+}
+
+#[test]
+fn chain_options_reach_the_engine() {
+    let work = bitcoin::Work::from_be_bytes([0x10; 32]);
+    let node = Node::with(|options| {
+        options.minimum_chain_work = Some(work);
+        options.assume_valid = Some(BlockHash::from_byte_array([7; 32]));
+    });
+    node.mine(1);
+    assert!(node.kernel.is_initial_block_download().unwrap(), "a tip with too little work ends it");
+    assert!(LINES.contain(&format!("Setting nMinimumChainWork={}", "10".repeat(32))));
+    assert!(LINES.contain(&format!("Assuming ancestors of block {} have valid signatures", "07".repeat(32))));
+
+    let node = Node::with(|options| {
+        options.chain = Chain::Signet;
+        options.signet_challenge = Some(vec![0x51]);
+    });
+    let template = node.kernel.block_template(&TemplateOptions::default()).unwrap();
+    assert_eq!(template.signet_challenge, Some(vec![0x51]));
+    assert!(template.segwit);
+    // A custom signet has the difficulty of all signets, which is too much to mine here; validity is checked without.
+    let verdict = node.kernel.test_block_validity(&node.kernel.block(&template.previous.hash).unwrap(), false, true);
+    assert!(!verdict.unwrap().is_valid());
 }
