@@ -1,0 +1,150 @@
+//! One descriptor in a wallet: its keys, its cache, the scripts it stands for so far.
+//!
+//! **Invariant:** `scripts` holds exactly the indices `range_start..range_end` once [`Manager::expand`] ran; a locked
+//! manager still expands whatever its cache covers.
+
+use std::collections::BTreeMap;
+
+use bitcoin::secp256k1::{All, Secp256k1, SecretKey};
+use bitcoin::{PublicKey, ScriptBuf};
+
+use crate::crypter::{self, MasterKey};
+use crate::descriptor::cache::Cache;
+use crate::descriptor::{Descriptor, DescriptorId, Expanded};
+use crate::records::{Change, DescriptorRecord};
+
+/// One descriptor of a wallet.
+pub(crate) struct Manager {
+    /// Its id.
+    pub(crate) id: DescriptorId,
+    /// What is stored of it.
+    pub(crate) record: DescriptorRecord,
+    /// Derived extended keys.
+    pub(crate) cache: Cache,
+    /// Private keys, if not encrypted.
+    pub(crate) keys: BTreeMap<PublicKey, SecretKey>,
+    /// Private keys, if encrypted.
+    pub(crate) encrypted: BTreeMap<PublicKey, Vec<u8>>,
+    /// Scripts per index, from `range_start`.
+    pub(crate) scripts: Vec<Vec<ScriptBuf>>,
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        self.keys.values_mut().for_each(SecretKey::non_secure_erase);
+    }
+}
+
+impl Manager {
+    /// Makes a manager without keys.
+    pub(crate) fn new(id: DescriptorId, record: DescriptorRecord) -> Self {
+        Manager {
+            id,
+            record,
+            cache: Cache::default(),
+            keys: BTreeMap::new(),
+            encrypted: BTreeMap::new(),
+            scripts: Vec::new(),
+        }
+    }
+
+    /// The descriptor.
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.record.descriptor
+    }
+
+    /// Says whether it has private keys, readable or not.
+    pub(crate) fn has_private_keys(&self) -> bool {
+        !self.keys.is_empty() || !self.encrypted.is_empty()
+    }
+
+    /// Finds a private key.
+    pub(crate) fn secret(&self, master: Option<&MasterKey>, public: &PublicKey) -> Option<SecretKey> {
+        if let Some(secret) = self.keys.get(public) {
+            return Some(*secret);
+        }
+        crypter::decrypt_secret(master?, &public.to_bytes(), self.encrypted.get(public)?)
+    }
+
+    /// Says whether `master` decrypts all private keys.
+    pub(crate) fn opens_with(&self, master: &MasterKey) -> bool {
+        self.encrypted
+            .iter()
+            .all(|(public, secret)| crypter::decrypt_secret(master, &public.to_bytes(), secret).is_some())
+    }
+
+    /// Number of addresses ahead of use.
+    pub(crate) fn keypool_size(&self) -> i32 {
+        self.record.range_end - self.record.next_index
+    }
+
+    /// Says whether it can hand out addresses.
+    pub(crate) fn can_get_addresses(&self) -> bool {
+        let descriptor = self.descriptor();
+        descriptor.is_single_type()
+            && descriptor.is_ranged()
+            && (self.has_private_keys() || self.keypool_size() > 0 || descriptor.self_expanding())
+    }
+
+    /// Scripts of one index; none if it is out of range.
+    pub(crate) fn scripts_at(&self, index: i32) -> &[ScriptBuf] {
+        let offset = usize::try_from(index - self.record.range_start);
+        offset.ok().and_then(|offset| self.scripts.get(offset)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Computes what it takes to have `size` addresses ahead of `next_index`, or `range_end` if that is more. The
+    /// record in the result has `next_index` as given. `None` if a key cannot be derived.
+    pub(crate) fn top_up(
+        &self,
+        secp: &Secp256k1<All>,
+        next_index: i32,
+        size: i32,
+        master: Option<&MasterKey>,
+    ) -> Option<Vec<Change>> {
+        let mut record = self.record.clone();
+        record.next_index = next_index;
+        let have = if self.scripts.is_empty() { record.range_start } else { record.range_end };
+        if record.descriptor.is_ranged() {
+            record.range_end = next_index.checked_add(size)?.max(record.range_end);
+        } else {
+            (record.range_start, record.range_end) = (0, 1);
+        }
+        let secrets = |public: &PublicKey| self.secret(master, public);
+        let mut learned = Cache::default();
+        for index in have..record.range_end {
+            let before = learned.derived.len();
+            record.descriptor.expand(secp, u32::try_from(index).ok()?, &self.cache, &secrets, &mut learned)?;
+            // Unless every index has keys of its own, the first teaches all there is to know.
+            if learned.derived.len() == before {
+                break;
+            }
+        }
+        let mut changes = Vec::new();
+        if learned != Cache::default() {
+            changes.push(Change::Cache(self.id, Box::new(learned)));
+        }
+        if record != self.record {
+            changes.push(Change::Descriptor(self.id, Box::new(record)));
+        }
+        Some(changes)
+    }
+
+    /// Derives from the cache what the range has and `scripts` has not; returns each new script with index and
+    /// position. `None` if the cache does not cover the range.
+    pub(crate) fn expand(&mut self, secp: &Secp256k1<All>) -> Option<Vec<(ScriptBuf, i32, usize)>> {
+        let mut new = Vec::new();
+        let first = self.record.range_start + i32::try_from(self.scripts.len()).ok()?;
+        for index in first..self.record.range_end {
+            let scripts = self.expanded(secp, index)?.scripts;
+            new.extend(scripts.iter().enumerate().map(|(position, script)| (script.clone(), index, position)));
+            self.scripts.push(scripts);
+        }
+        Some(new)
+    }
+
+    /// Derives scripts and keys of one index from the cache.
+    pub(crate) fn expanded(&self, secp: &Secp256k1<All>, index: i32) -> Option<Expanded> {
+        let index = u32::try_from(index).ok()?;
+        self.descriptor().expand(secp, index, &self.cache, &|_| None, &mut Cache::default())
+    }
+}

@@ -1,0 +1,322 @@
+//! Everything a wallet knows, and how changes get into it: computed, written to the file, then applied.
+//!
+//! **Invariant:** [`State::commit`] is the only way in. A change that could not be written is not applied, so memory
+//! never claims what the file does not hold; loading applies the same changes in the same way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bitcoin::secp256k1::{All, Secp256k1};
+use bitcoin::{Address, BlockHash, Network, OutPoint, Script, ScriptBuf, TxOut, Txid};
+
+use crate::crypter::{MasterKey, StoredMasterKey};
+use crate::db::Database;
+use crate::descriptor::{DescriptorId, OutputType};
+use crate::error::{Error, Result};
+use crate::manager::Manager;
+use crate::records::{Change, TxState, WalletTx};
+
+/// Wallet flags. Those above bit 31 keep versions that do not know them from opening the wallet.
+pub(crate) mod flags {
+    /// Coins of addresses spent from before are treated apart.
+    pub(crate) const AVOID_REUSE: u64 = 1;
+    /// Key metadata has origins; set by older versions.
+    pub(crate) const KEY_ORIGIN_METADATA: u64 = 1 << 1;
+    /// The cache holds extended keys at the last hardened step.
+    pub(crate) const LAST_HARDENED_CACHED: u64 = 1 << 2;
+    /// Watch only.
+    pub(crate) const DISABLE_PRIVATE_KEYS: u64 = 1 << 32;
+    /// Made without keys.
+    pub(crate) const BLANK: u64 = 1 << 33;
+    /// A descriptor wallet.
+    pub(crate) const DESCRIPTORS: u64 = 1 << 34;
+    /// Keys are in a hardware wallet.
+    pub(crate) const EXTERNAL_SIGNER: u64 = 1 << 35;
+
+    /// All flags with their names.
+    pub(crate) const NAMES: [(u64, &str); 7] = [
+        (AVOID_REUSE, "avoid_reuse"),
+        (KEY_ORIGIN_METADATA, "key_origin_metadata"),
+        (LAST_HARDENED_CACHED, "last_hardened_xpub_cached"),
+        (DISABLE_PRIVATE_KEYS, "disable_private_keys"),
+        (BLANK, "blank"),
+        (DESCRIPTORS, "descriptor_wallet"),
+        (EXTERNAL_SIGNER, "external_signer"),
+    ];
+}
+
+/// An address and what the user says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AddressEntry {
+    /// Label; change addresses have none.
+    pub(crate) label: Option<String>,
+    /// `receive`, `send` or `refund`.
+    pub(crate) purpose: Option<String>,
+    /// Coins sent to it were spent before.
+    pub(crate) used: bool,
+}
+
+/// Who makes a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The descriptor.
+    pub(crate) id: DescriptorId,
+    /// Index in its range.
+    pub(crate) index: i32,
+    /// Position among the scripts of that index.
+    pub(crate) position: usize,
+}
+
+/// A block the wallet processed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tip {
+    /// Its hash.
+    pub(crate) hash: BlockHash,
+    /// Its height.
+    pub(crate) height: u32,
+}
+
+/// Everything a wallet knows.
+pub(crate) struct State {
+    pub(crate) db: Database,
+    pub(crate) network: Network,
+    pub(crate) secp: Secp256k1<All>,
+    pub(crate) flags: u64,
+    pub(crate) version: Option<i32>,
+    pub(crate) best_block: Vec<BlockHash>,
+    pub(crate) master_keys: BTreeMap<u32, StoredMasterKey>,
+    pub(crate) managers: BTreeMap<DescriptorId, Manager>,
+    pub(crate) active: BTreeMap<(bool, OutputType), DescriptorId>,
+    pub(crate) addresses: BTreeMap<String, AddressEntry>,
+    pub(crate) txs: HashMap<Txid, WalletTx>,
+    /// Transactions in the order they were seen.
+    pub(crate) order: BTreeSet<(i64, Txid)>,
+    /// Who spends what.
+    pub(crate) spends: HashMap<OutPoint, Vec<Txid>>,
+    /// Outputs of wallet transactions that pay the wallet.
+    pub(crate) outputs: BTreeMap<OutPoint, TxOut>,
+    pub(crate) scripts: HashMap<ScriptBuf, Vec<Owner>>,
+    /// All scripts in the order they were derived.
+    pub(crate) script_log: Vec<ScriptBuf>,
+    pub(crate) next_position: i64,
+    /// Outputs not to spend; `true` if across restarts.
+    pub(crate) locked: BTreeMap<OutPoint, bool>,
+    pub(crate) tip: Option<Tip>,
+    /// Mempool transactions that conflict with a wallet transaction or an ancestor of it.
+    pub(crate) mempool_conflicts: HashMap<Txid, BTreeSet<Txid>>,
+    /// Decrypts private keys while the wallet is unlocked.
+    pub(crate) master: Option<MasterKey>,
+    /// When the wallet locks itself, Unix seconds; 0 if it does not.
+    pub(crate) relock_time: i64,
+    /// Transactions that changed since someone was told.
+    pub(crate) touched: Vec<Txid>,
+}
+
+impl State {
+    /// Makes the state of an empty file.
+    pub(crate) fn new(db: Database, network: Network) -> Self {
+        State {
+            db,
+            network,
+            secp: Secp256k1::new(),
+            flags: 0,
+            version: None,
+            best_block: Vec::new(),
+            master_keys: BTreeMap::new(),
+            managers: BTreeMap::new(),
+            active: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            txs: HashMap::new(),
+            order: BTreeSet::new(),
+            spends: HashMap::new(),
+            outputs: BTreeMap::new(),
+            scripts: HashMap::new(),
+            script_log: Vec::new(),
+            next_position: 0,
+            locked: BTreeMap::new(),
+            tip: None,
+            mempool_conflicts: HashMap::new(),
+            master: None,
+            relock_time: 0,
+            touched: Vec::new(),
+        }
+    }
+
+    /// Writes the changes in one transaction, then applies them.
+    pub(crate) fn commit(&mut self, changes: Vec<Change>) -> Result<()> {
+        let mut ops = Vec::new();
+        changes.iter().for_each(|change| change.encode(&mut ops));
+        self.db.write(&ops)?;
+        changes.into_iter().for_each(|change| self.apply(change));
+        self.expand_all()
+    }
+
+    /// Takes a change over; scripts of descriptors follow with [`State::expand_all`].
+    pub(crate) fn apply(&mut self, change: Change) {
+        match change {
+            Change::Version(version) => self.version = Some(version),
+            Change::Flags(flags) => self.flags = flags,
+            Change::BestBlock(locator) => self.best_block = locator,
+            Change::MasterKey(number, key) => drop(self.master_keys.insert(number, key)),
+            Change::Descriptor(id, record) => match self.managers.get_mut(&id) {
+                Some(manager) => {
+                    if manager.record.range_start != record.range_start {
+                        manager.scripts.clear();
+                        self.scripts.values_mut().for_each(|owners| owners.retain(|owner| owner.id != id));
+                        self.scripts.retain(|_, owners| !owners.is_empty());
+                    }
+                    manager.record = *record;
+                }
+                None => drop(self.managers.insert(id, Manager::new(id, *record))),
+            },
+            Change::Key(id, public, secret) => {
+                if let Some(manager) = self.managers.get_mut(&id) {
+                    manager.keys.insert(public, secret);
+                }
+            }
+            Change::EncryptedKey(id, public, secret) => {
+                if let Some(manager) = self.managers.get_mut(&id) {
+                    if let Some(mut plain) = manager.keys.remove(&public) {
+                        plain.non_secure_erase();
+                    }
+                    manager.encrypted.insert(public, secret);
+                }
+            }
+            Change::Cache(id, cache) => {
+                if let Some(manager) = self.managers.get_mut(&id) {
+                    manager.cache.merge(*cache);
+                }
+            }
+            Change::Active { internal, kind, id } => match id {
+                Some(id) => {
+                    self.active.insert((internal, kind), id);
+                    // One descriptor is active for one side only.
+                    if self.active.get(&(!internal, kind)) == Some(&id) {
+                        self.active.remove(&(!internal, kind));
+                    }
+                }
+                None => drop(self.active.remove(&(internal, kind))),
+            },
+            Change::Label(address, label) => self.addresses.entry(address).or_default().label = Some(label),
+            Change::Purpose(address, purpose) => self.addresses.entry(address).or_default().purpose = Some(purpose),
+            Change::AddressData(address, name, _) if name == "used" => {
+                self.addresses.entry(address).or_default().used = true;
+            }
+            Change::AddressData(..) => {}
+            Change::Tx(tx) => self.apply_tx(*tx),
+            Change::NextPosition(position) => self.next_position = position,
+            Change::LockedOutput(outpoint, true) => drop(self.locked.insert(outpoint, true)),
+            Change::LockedOutput(outpoint, false) => drop(self.locked.remove(&outpoint)),
+        }
+    }
+
+    fn apply_tx(&mut self, tx: WalletTx) {
+        let txid = tx.tx.compute_txid();
+        if let Some(old) = self.txs.get(&txid) {
+            self.order.remove(&(old.position, txid));
+        } else if !tx.tx.is_coinbase() {
+            for input in &tx.tx.input {
+                self.spends.entry(input.previous_output).or_default().push(txid);
+            }
+        }
+        self.order.insert((tx.position, txid));
+        self.txs.insert(txid, tx);
+        self.index_outputs(txid);
+        self.touched.push(txid);
+    }
+
+    fn index_outputs(&mut self, txid: Txid) {
+        let Some(entry) = self.txs.get(&txid) else { return };
+        for (vout, output) in (0..).zip(&entry.tx.output) {
+            if self.scripts.contains_key(&output.script_pubkey) {
+                self.outputs.insert(OutPoint::new(txid, vout), output.clone());
+            }
+        }
+    }
+
+    /// Derives the scripts of descriptors whose range grew, and finds the outputs that pay them.
+    pub(crate) fn expand_all(&mut self) -> Result<()> {
+        let mut grew = false;
+        for manager in self.managers.values_mut() {
+            let new = manager
+                .expand(&self.secp)
+                .ok_or_else(|| Error::wallet("Error: Unable to expand wallet descriptor from cache"))?;
+            grew |= !new.is_empty();
+            for (script, index, position) in new {
+                self.script_log.push(script.clone());
+                self.scripts.entry(script).or_default().push(Owner { id: manager.id, index, position });
+            }
+        }
+        if grew {
+            let txids: Vec<Txid> = self.txs.keys().copied().collect();
+            txids.into_iter().for_each(|txid| self.index_outputs(txid));
+        }
+        Ok(())
+    }
+
+    /// Says whether a flag is set.
+    pub(crate) fn has_flag(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Says whether private keys are encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        !self.master_keys.is_empty()
+    }
+
+    /// Says whether private keys are encrypted and not readable now.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.is_encrypted() && self.master.is_none()
+    }
+
+    /// Refuses if the wallet is locked.
+    pub(crate) fn ensure_unlocked(&self) -> Result<()> {
+        if self.is_locked() { Err(Error::locked()) } else { Ok(()) }
+    }
+
+    /// Says whether a script is the wallet's.
+    pub(crate) fn is_mine(&self, script: &Script) -> bool {
+        self.scripts.contains_key(script)
+    }
+
+    /// First descriptor that makes a script.
+    pub(crate) fn owner(&self, script: &Script) -> Option<(Owner, &Manager)> {
+        let owner = *self.scripts.get(script)?.first()?;
+        Some((owner, self.managers.get(&owner.id)?))
+    }
+
+    /// Address of a script, if it has one.
+    pub(crate) fn address(&self, script: &Script) -> Option<String> {
+        Address::from_script(script, self.network).ok().map(|address| address.to_string())
+    }
+
+    /// Says whether an output is change: ours, and not an address given to anyone.
+    pub(crate) fn is_change(&self, script: &Script) -> bool {
+        self.is_mine(script)
+            && self
+                .address(script)
+                .is_none_or(|address| self.addresses.get(&address).is_none_or(|entry| entry.label.is_none()))
+    }
+
+    /// Label of an address that is no change.
+    pub(crate) fn label(&self, address: &str) -> Option<&str> {
+        self.addresses.get(address)?.label.as_deref()
+    }
+
+    /// Height of the last block processed.
+    pub(crate) fn height(&self) -> i64 {
+        self.tip.map_or(-1, |tip| i64::from(tip.height))
+    }
+
+    /// Confirmations; 0 if unconfirmed, negative if conflicted, by the depth of the conflicting block.
+    pub(crate) fn depth(&self, tx: &WalletTx) -> i32 {
+        let above = |height: u32| i32::try_from(self.height() - i64::from(height) + 1).unwrap_or(0);
+        match tx.state {
+            TxState::Confirmed { height: Some(height), .. } => above(height),
+            TxState::Conflicted { height: Some(height), .. } => -above(height),
+            TxState::Confirmed { height: None, .. }
+            | TxState::Conflicted { height: None, .. }
+            | TxState::InMempool
+            | TxState::Inactive { .. } => 0,
+        }
+    }
+}

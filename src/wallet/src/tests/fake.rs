@@ -1,0 +1,347 @@
+//! A scripted chain behind [`interfaces::Chain`]: blocks without work, a mempool that checks signatures, events that
+//! are delivered when the test says so or a wallet asks.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bitcoin::block::{Header, Version};
+use bitcoin::hashes::Hash;
+use bitcoin::{
+    Address, Amount, Block, BlockHash, CompactTarget, FeeRate, OutPoint, ScriptBuf, Sequence, Transaction, TxIn,
+    TxMerkleNode, TxOut, Txid, Witness,
+};
+use interfaces::{
+    BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, Error,
+    FeeEstimate, FeePolicy, MempoolAncestry, Result, ScanPage, ScanRequest, ScannedBlock, Subscription,
+    WalletSettingUpdate,
+};
+use miniscript::interpreter::Interpreter;
+
+enum Event {
+    Added(Transaction),
+    Connected(ConnectedBlock),
+    Disconnected(ConnectedBlock),
+}
+
+#[derive(Default)]
+struct Inner {
+    blocks: Vec<Block>,
+    stale: HashMap<BlockHash, Block>,
+    mempool: Vec<Transaction>,
+    events: Vec<Event>,
+    subscribers: Vec<Arc<dyn ChainNotifications>>,
+    settings: Vec<(String, bool)>,
+    made: u32,
+}
+
+/// The scripted chain.
+pub(super) struct FakeChain {
+    inner: Mutex<Inner>,
+    /// The node does not answer when offered a transaction.
+    pub(super) deaf: AtomicBool,
+}
+
+struct Nothing;
+impl Subscription for Nothing {}
+
+const START: u32 = 1_700_000_000;
+
+impl Inner {
+    fn push(&mut self, script: ScriptBuf, txs: Vec<Transaction>) {
+        self.made += 1;
+        let height = self.blocks.len() as u32;
+        let prev_blockhash = self.blocks.last().map_or(BlockHash::all_zeros(), Block::block_hash);
+        let coinbase = Transaction {
+            version: bitcoin::transaction::Version::TWO,
+            lock_time: bitcoin::absolute::LockTime::ZERO,
+            input: vec![TxIn {
+                previous_output: OutPoint::null(),
+                script_sig: ScriptBuf::from_bytes([&[4][..], &self.made.to_le_bytes()].concat()),
+                sequence: Sequence::MAX,
+                witness: Witness::new(),
+            }],
+            output: vec![TxOut { value: Amount::from_int_btc(50), script_pubkey: script }],
+        };
+        let header = Header {
+            version: Version::TWO,
+            prev_blockhash,
+            merkle_root: TxMerkleNode::from_byte_array(coinbase.compute_txid().to_byte_array()),
+            time: START + height * 600,
+            bits: CompactTarget::from_consensus(0x207f_ffff),
+            nonce: 0,
+        };
+        self.blocks.push(Block { header, txdata: [vec![coinbase], txs].concat() });
+    }
+
+    fn reference(&self, height: usize) -> Option<BlockRef> {
+        let block = self.blocks.get(height)?;
+        let time = i64::from(block.header.time);
+        let (hash, height) = (block.block_hash(), height as u32);
+        Some(BlockRef { hash, height, time, median_time: time, max_time: time, active: true })
+    }
+
+    fn output(&self, outpoint: &OutPoint) -> Option<TxOut> {
+        let txs = self.blocks.iter().flat_map(|block| &block.txdata).chain(&self.mempool);
+        let mut spent = txs.clone().flat_map(|tx| &tx.input);
+        if spent.any(|input| input.previous_output == *outpoint) {
+            return None;
+        }
+        let tx = txs.into_iter().find(|tx| tx.compute_txid() == outpoint.txid)?;
+        tx.output.get(outpoint.vout as usize).cloned()
+    }
+
+    /// Accepts a transaction whose inputs exist, are unspent and correctly signed.
+    fn accept(&mut self, tx: &Transaction) -> std::result::Result<(), BroadcastError> {
+        let rejected = |reason: &str| BroadcastError::MempoolRejected { reason: reason.to_owned() };
+        let prevouts: Option<Vec<TxOut>> = tx.input.iter().map(|input| self.output(&input.previous_output)).collect();
+        let prevouts = prevouts.ok_or(BroadcastError::MissingInputs)?;
+        let secp = bitcoin::secp256k1::Secp256k1::new();
+        for (index, (input, prevout)) in tx.input.iter().zip(&prevouts).enumerate() {
+            let interpreter = Interpreter::from_txdata(
+                &prevout.script_pubkey,
+                &input.script_sig,
+                &input.witness,
+                input.sequence,
+                tx.lock_time,
+            )
+            .map_err(|error| rejected(&error.to_string()))?;
+            let all = bitcoin::sighash::Prevouts::All(&prevouts);
+            for step in interpreter.iter(&secp, tx, index, &all) {
+                step.map_err(|error| rejected(&error.to_string()))?;
+            }
+        }
+        let value = |outputs: &[TxOut]| outputs.iter().map(|output| output.value).sum::<Amount>();
+        let fee = value(&prevouts).checked_sub(value(&tx.output)).ok_or_else(|| rejected("in below out"))?;
+        if fee.to_sat() < tx.vsize() as u64 {
+            return Err(rejected("min relay fee not met"));
+        }
+        self.mempool.push(tx.clone());
+        self.events.push(Event::Added(tx.clone()));
+        Ok(())
+    }
+}
+
+impl FakeChain {
+    pub(super) fn new() -> Self {
+        let mut inner = Inner::default();
+        inner.push(ScriptBuf::new(), Vec::new());
+        FakeChain { inner: Mutex::new(inner), deaf: AtomicBool::new(false) }
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Mines the mempool.
+    pub(super) fn mine(&self, address: &str) {
+        let txs = std::mem::take(&mut self.inner().mempool);
+        self.mine_with(address, txs);
+    }
+
+    /// Mines these transactions.
+    pub(super) fn mine_with(&self, address: &str, txs: Vec<Transaction>) {
+        let script = address.parse::<Address<_>>().unwrap().assume_checked().script_pubkey();
+        let mut inner = self.inner();
+        inner.push(script, txs);
+        let block = inner.reference(inner.blocks.len() - 1).unwrap();
+        let data = inner.blocks.last().unwrap().clone();
+        inner.events.push(Event::Connected(ConnectedBlock { block, data }));
+    }
+
+    /// Takes the tip off the chain; its transactions go back to the mempool if `keep`.
+    pub(super) fn undo(&self, keep: bool) {
+        let mut inner = self.inner();
+        let block = inner.reference(inner.blocks.len() - 1).unwrap();
+        let data = inner.blocks.pop().unwrap();
+        inner.stale.insert(block.hash, data.clone());
+        inner.events.push(Event::Disconnected(ConnectedBlock { block, data: data.clone() }));
+        for tx in data.txdata.into_iter().skip(1).filter(|_| keep) {
+            inner.accept(&tx).unwrap();
+        }
+    }
+
+    pub(super) fn empty_mempool(&self) {
+        self.inner().mempool.clear();
+    }
+
+    pub(super) fn mempool(&self) -> Vec<Transaction> {
+        self.inner().mempool.clone()
+    }
+
+    pub(super) fn forget_subscribers(&self) {
+        self.inner().subscribers.clear();
+    }
+
+    pub(super) fn settings(&self) -> Vec<(String, bool)> {
+        self.inner().settings.clone()
+    }
+
+    /// Delivers the events so far.
+    pub(super) fn deliver(&self) {
+        let (events, subscribers) = {
+            let mut inner = self.inner();
+            (std::mem::take(&mut inner.events), inner.subscribers.clone())
+        };
+        for event in &events {
+            for subscriber in &subscribers {
+                match event {
+                    Event::Added(tx) => subscriber.transaction_added(tx.clone(), 0),
+                    Event::Connected(block) => subscriber.block_connected(block.clone()),
+                    Event::Disconnected(block) => subscriber.block_disconnected(block.clone()),
+                }
+                .unwrap();
+            }
+        }
+    }
+}
+
+impl Chain for FakeChain {
+    fn status(&self) -> Result<ChainStatus> {
+        let inner = self.inner();
+        Ok(ChainStatus {
+            chain: "regtest".to_owned(),
+            tip: inner.reference(inner.blocks.len() - 1).unwrap(),
+            initial_block_download: false,
+            first_stored_height: None,
+            now: common::clock::now(),
+        })
+    }
+
+    fn block_at(&self, height: u32) -> Result<Option<BlockRef>> {
+        Ok(self.inner().reference(height as usize))
+    }
+
+    fn find_block(&self, hash: BlockHash) -> Result<Option<BlockRef>> {
+        let inner = self.inner();
+        if let Some(height) = inner.blocks.iter().position(|block| block.block_hash() == hash) {
+            return Ok(inner.reference(height));
+        }
+        let stale = |block: &Block| {
+            let time = i64::from(block.header.time);
+            BlockRef { hash, height: 0, time, median_time: time, max_time: time, active: false }
+        };
+        Ok(inner.stale.get(&hash).map(stale))
+    }
+
+    fn tip_locator(&self) -> Result<Vec<BlockHash>> {
+        let inner = self.inner();
+        let (mut height, mut step, mut locator) = (inner.blocks.len() - 1, 1, Vec::new());
+        loop {
+            locator.push(inner.blocks[height].block_hash());
+            if height == 0 {
+                return Ok(locator);
+            }
+            height = height.saturating_sub(step);
+            if locator.len() > 10 {
+                step *= 2;
+            }
+        }
+    }
+
+    fn find_fork(&self, locator: Vec<BlockHash>) -> Result<Option<BlockRef>> {
+        let found = locator.into_iter().filter_map(|hash| self.find_block(hash).ok().flatten());
+        Ok(found.into_iter().find(|block| block.active))
+    }
+
+    fn find_first_block(&self, min_time: i64, min_height: u32) -> Result<Option<BlockRef>> {
+        let inner = self.inner();
+        let blocks = (min_height as usize..inner.blocks.len()).filter_map(|height| inner.reference(height));
+        Ok(blocks.into_iter().find(|block| block.max_time >= min_time))
+    }
+
+    fn has_blocks(&self, _: BlockRange) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn scan(&self, request: ScanRequest) -> Result<ScanPage> {
+        let inner = self.inner();
+        let scripts: HashSet<ScriptBuf> = request.scripts.into_iter().collect();
+        let stop = request.stop_height.map_or(inner.blocks.len(), |stop| stop as usize + 1).min(inner.blocks.len());
+        // Small pages, so that every test of a search crosses several.
+        let end = stop.min(request.start_height as usize + request.max_blocks.min(7) as usize);
+        let ours: HashSet<OutPoint> = inner
+            .blocks
+            .iter()
+            .flat_map(|block| &block.txdata)
+            .flat_map(|tx| {
+                let txid = tx.compute_txid();
+                (0..)
+                    .zip(&tx.output)
+                    .filter(|(_, output)| scripts.contains(&output.script_pubkey))
+                    .map(move |(vout, _)| OutPoint::new(txid, vout))
+            })
+            .collect();
+        let mut blocks = Vec::new();
+        for height in request.start_height as usize..end {
+            let matching: Vec<(u32, Transaction)> = (0..)
+                .zip(&inner.blocks[height].txdata)
+                .filter(|(_, tx)| {
+                    tx.output.iter().any(|output| scripts.contains(&output.script_pubkey))
+                        || tx.input.iter().any(|input| ours.contains(&input.previous_output))
+                })
+                .map(|(position, tx)| (position, tx.clone()))
+                .collect();
+            if !matching.is_empty() {
+                let (positions, transactions) = matching.into_iter().unzip();
+                blocks.push(ScannedBlock { block: inner.reference(height).unwrap(), positions, transactions });
+            }
+        }
+        let last = end.checked_sub(1).and_then(|height| inner.reference(height));
+        Ok(ScanPage { blocks, last, next_height: (end < stop).then_some(end as u32), unreadable: None })
+    }
+
+    fn find_coins(&self, outpoints: Vec<OutPoint>) -> Result<Vec<Option<Coin>>> {
+        Ok(outpoints.iter().map(|_| None).collect())
+    }
+
+    fn broadcast(&self, tx: Transaction, _: Amount, _: bool) -> Result<std::result::Result<(), BroadcastError>> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(Error::Disconnected { call: "Chain.broadcast".to_owned() });
+        }
+        Ok(self.inner().accept(&tx))
+    }
+
+    fn mempool_transactions(&self) -> Result<Vec<Transaction>> {
+        Ok(self.mempool())
+    }
+
+    fn mempool_ancestry(&self, txids: Vec<Txid>) -> Result<Vec<Option<MempoolAncestry>>> {
+        Ok(txids.iter().map(|_| Some(MempoolAncestry { ancestors: 1, descendants: 1 })).collect())
+    }
+
+    fn fee_policy(&self) -> Result<FeePolicy> {
+        let rate = FeeRate::from_sat_per_kwu(250);
+        Ok(FeePolicy {
+            mempool_min: rate,
+            relay_min: rate,
+            incremental: rate,
+            dust: FeeRate::from_sat_per_kwu(750),
+            ancestor_limit: 25,
+            descendant_limit: 25,
+        })
+    }
+
+    fn estimate_fee(&self, target: u32, _: bool) -> Result<FeeEstimate> {
+        Ok(FeeEstimate { rate: None, target })
+    }
+
+    fn subscribe(&self, notifications: Arc<dyn ChainNotifications>) -> Result<Arc<dyn Subscription>> {
+        self.inner().subscribers.push(notifications);
+        Ok(Arc::new(Nothing))
+    }
+
+    fn sync_notifications(&self, _: Option<BlockHash>) -> Result<()> {
+        self.deliver();
+        Ok(())
+    }
+
+    fn update_wallet_setting(&self, update: WalletSettingUpdate) -> Result<bool> {
+        self.inner().settings.push((update.name, update.load_on_startup));
+        Ok(true)
+    }
+
+    fn abort_node(&self, message: String) -> Result<()> {
+        panic!("{message}")
+    }
+}
