@@ -19,6 +19,7 @@ mod prefix;
 mod progress;
 mod recipe;
 mod reproduce;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -58,11 +59,19 @@ pub fn plan(options: &Options) -> Result<Vec<Planned>> {
     let recipes = recipe::load_all(&options.packages_dir())?;
     let host = Host::load(options, &options.host)?;
     let build = Host::load(options, &options.build)?;
+    let wanted = recipe::in_order(&recipes, options)?;
+    let host_of = |recipe: &Recipe| if recipe.native { &build } else { &host };
+    // Their versions are part of the ids, so that not even the cache can be asked without them.
+    let compilers = wanted.iter().flat_map(|recipe| {
+        let used = recipe.tools.iter().filter(|tool| matches!(tool.as_str(), "cc" | "c++"));
+        used.map(|tool| tools::program(tool, host_of(recipe), options))
+    });
+    tools::require(&compilers.collect::<Vec<_>>(), options)?;
     let mut toolchains = id::Toolchains::default();
     let mut ids = BTreeMap::new();
     let mut planned = Vec::new();
-    for recipe in recipe::in_order(&recipes, options)? {
-        let host = if recipe.native { build.clone() } else { host.clone() };
+    for recipe in wanted {
+        let host = host_of(recipe).clone();
         let id = id::build_id(recipe, &host, options, &ids, &mut toolchains)?;
         ids.insert(recipe.name.clone(), id.clone());
         planned.push(Planned { recipe: recipe.clone(), host, id });

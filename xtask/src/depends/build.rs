@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use super::lock::Lock;
 use super::progress::{self, Step};
-use super::{Options, Planned, archive, fetch};
+use super::{Options, Planned, archive, fetch, tools};
 use crate::system;
 
 /// The directories of one build.
@@ -49,17 +49,13 @@ pub(super) fn ensure_all(options: &Options, planned: &[Planned], lock: &Lock) ->
         }
     }
     // All that can fail early does: tools and sources before the first compiler starts.
-    let mut tools: Vec<(String, String)> = Vec::new();
-    for package in &missing {
-        for tool in &package.recipe.tools {
-            tools.push(program_of(tool, package, options));
-        }
-    }
-    require(&tools, options)?;
+    let used =
+        missing.iter().flat_map(|package| package.recipe.tools.iter().map(|tool| (tool.as_str(), &package.host)));
+    tools::require(&used.map(|(tool, host)| tools::program(tool, host, options)).collect::<Vec<_>>(), options)?;
     for package in &missing {
         let file = fetch::source(&package.recipe, options)?;
         if let Some(unpacker) = stage::unpacker(&file) {
-            require(&[(unpacker.to_owned(), system::debian_package(unpacker).to_owned())], options)?;
+            tools::require(&[(unpacker.to_owned(), system::debian_package(unpacker).to_owned())], options)?;
         }
     }
     for package in missing {
@@ -73,45 +69,6 @@ pub(super) fn ensure_all(options: &Options, planned: &[Planned], lock: &Lock) ->
         let _ = fs::remove_file(file.with_extension("lock"));
     }
     Ok(())
-}
-
-/// Which program a recipe's tool is, and the Debian package that has it.
-fn program_of(tool: &str, package: &Planned, options: &Options) -> (String, String) {
-    let cross = package.host.triplet != options.build;
-    let cross_package = || package.host.cross_packages.first().cloned();
-    let compiler = |program: &str| {
-        let named = if cross { cross_package() } else { None };
-        (program.to_owned(), named.unwrap_or_else(|| system::debian_package(tool).to_owned()))
-    };
-    match tool {
-        "cc" => compiler(&package.host.cc),
-        "c++" => compiler(&package.host.cxx),
-        _ => (tool.to_owned(), system::debian_package(tool).to_owned()),
-    }
-}
-
-/// Sees to it that programs are there: installs them where that is allowed, names them where it is not.
-fn require(tools: &[(String, String)], options: &Options) -> Result<()> {
-    let missing = |tools: &[(String, String)]| -> (Vec<String>, Vec<String>) {
-        let mut gone: Vec<_> = tools.iter().filter(|(program, _)| system::which(program).is_none()).cloned().collect();
-        gone.sort();
-        gone.dedup();
-        gone.into_iter().unzip()
-    };
-    let (programs, packages) = missing(tools);
-    if programs.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<&str> = packages.iter().map(String::as_str).collect();
-    if options.may_install && (options.yes || system::is_root()) && system::which("apt-get").is_some() {
-        progress::note(options, &format!("installing the system packages {}", names.join(" ")));
-        system::install(&names)?;
-        if missing(tools).0.is_empty() {
-            return Ok(());
-        }
-    }
-    let verb = if programs.len() == 1 { "is" } else { "are" };
-    bail!("{} {verb} missing; install with {}", programs.join(", "), system::install_hint(&names))
 }
 
 fn make(options: &Options, planned: &[Planned], package: &Planned, lock: &Lock) -> Result<()> {

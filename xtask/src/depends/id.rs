@@ -8,11 +8,10 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::{Host, Options, Recipe};
-use crate::system;
 
 /// Raised when the engine builds the same recipe differently.
 const ENGINE: &str = "1";
@@ -22,15 +21,18 @@ const ENGINE: &str = "1";
 pub(super) struct Toolchains(BTreeMap<String, String>);
 
 impl Toolchains {
-    fn version(&mut self, program: &str, packages: &[&str]) -> Result<String> {
+    fn version(&mut self, program: &str) -> Result<String> {
         if let Some(known) = self.0.get(program) {
             return Ok(known.clone());
         }
-        let output = Command::new(program).arg("--version").env("LC_ALL", "C").output();
-        let text = match output {
-            Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
-            _ => anyhow::bail!("the compiler {program} is missing; install it with {}", system::install_hint(packages)),
-        };
+        let mut words = program.split(' ');
+        let output =
+            Command::new(words.next().unwrap_or(program)).args(words).arg("--version").env("LC_ALL", "C").output();
+        let output = output.with_context(|| format!("cannot run {program}"))?;
+        if !output.status.success() {
+            bail!("{program} --version failed ({})", output.status);
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().next().unwrap_or_default().to_owned();
         self.0.insert(program.to_owned(), line.clone());
         Ok(line)
@@ -67,11 +69,7 @@ pub(super) fn build_id(
     }
     for (tool, program) in [("cc", &host.cc), ("c++", &host.cxx)] {
         if recipe.tools.iter().any(|used| used == tool) {
-            let packages: Vec<&str> = match options.host == options.build {
-                true => vec![system::debian_package(tool)],
-                false => host.cross_packages.iter().map(String::as_str).collect(),
-            };
-            add(tool, &toolchains.version(program, &packages)?);
+            add(tool, &toolchains.version(program)?);
             add("flags", if options.debug { &host.debug_flags } else { &host.flags });
         }
     }
