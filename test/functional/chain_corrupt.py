@@ -27,7 +27,7 @@ def run(t):
     t.step("-reindex keeps what can be read")
     start = len(node.log_text())
     node.start("-reindex")
-    wait_until(lambda: "Reindexing finished" in node.log_text()[start:], "the block files are read")
+    wait_until(lambda: "initload thread exit" in node.log_text()[start:], "the block files are read")
     node.sync()
     height = node.rpc.getblockcount()
     check(15 <= height < 20, f"height after -reindex is {height}")

@@ -56,8 +56,8 @@ def run(t):
     node.chaindir.joinpath("settings.json").write_text("{nonsense")
     settings = node.chaindir / "settings.json"
     node.refuses_to_start(f"Error: Settings file could not be read:\n- Settings file {settings} does not contain valid "
-                          "JSON. This may be caused by a crash, power loss, full disk, or storage error, and can be fixed "
-                          "by removing the file, which will reset settings to default values.")
+                          "JSON. This may be caused by a crash, power loss, full disk, or storage error, and can be "
+                          "fixed by removing the file, which will reset settings to default values.")
     settings.unlink()
     node.start()
     node.stop()

@@ -23,8 +23,12 @@ def run(t):
     node.spawn("-help")
     node.wait_exit()
     text = node.out.read_text()
-    for option in ("-datadir=<dir>", "-rpcauth=<userpw>", "-regtest"):
+    for option in ("-datadir=<dir>", "-rpcauth=<userpw>", "-testnet4"):
         contains(text, f"  {option}\n", "-help")
+    excludes(text, "  -regtest\n", "-help")
+    node.spawn("-help-debug")
+    node.wait_exit()
+    contains(node.out.read_text(), "  -regtest\n", "-help-debug")
 
     t.step("first start makes the data directory private to the user")
     node.start()
