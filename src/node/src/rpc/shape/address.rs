@@ -235,7 +235,7 @@ mod tests {
         check(
             "mneYUmWYsuk7kySiURxCi3AGxrAqZxLgPZ",
             Regtest,
-            "76a9144e2a86a9da1eb8abac8bd0adb9d40ca79a1dce9388ac",
+            "76a9144e3854046c7bd1594ac904e4793b6a45b36dea0988ac",
             json!({"isscript": false, "iswitness": false}),
         );
     }

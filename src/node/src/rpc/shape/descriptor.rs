@@ -214,17 +214,20 @@ fn fill(pieces: &[Piece], key_text: impl Fn(&KeyExpr) -> String) -> String {
 fn cut_out_keys(text: &str, network: NetworkKind, taproot: bool) -> Result<Vec<Piece>, DescriptorError> {
     let mut pieces = Vec::new();
     let mut function = "";
+    let mut opened = false;
     let mut rest = text;
     while !rest.is_empty() {
         let end = rest.find(['(', ')', '{', '}', ',']).unwrap_or(rest.len());
         let (atom, after) = rest.split_at(end);
         if let Some(inside) = after.strip_prefix('(') {
             function = atom.rsplit(':').next().unwrap_or(atom);
+            opened = true;
             pieces.push(Piece::Text(format!("{atom}(")));
             rest = inside;
             continue;
         }
-        if is_key_position(function, atom) {
+        let first = std::mem::replace(&mut opened, false);
+        if is_key_position(function, atom, first) {
             let key = KeyExpr::parse(atom, network, taproot)
                 .map_err(|error| DescriptorError(format!("{function}(): {error}")))?;
             pieces.push(Piece::Key(key));
@@ -238,11 +241,12 @@ fn cut_out_keys(text: &str, network: NetworkKind, taproot: bool) -> Result<Vec<P
     Ok(pieces)
 }
 
-fn is_key_position(function: &str, atom: &str) -> bool {
-    let number = atom.len() <= 10 && atom.bytes().all(|b| b.is_ascii_digit());
+/// Says whether an atom is a key: the only argument of these functions, any but the first of those. An empty one is a
+/// missing key only where the function opens: elsewhere it stands before a brace or after a closing one.
+fn is_key_position(function: &str, atom: &str, first: bool) -> bool {
     match function {
-        "pk" | "pkh" | "pk_k" | "pk_h" | "wpkh" | "tr" => !atom.is_empty(),
-        "multi" | "sortedmulti" | "multi_a" | "sortedmulti_a" => !atom.is_empty() && !number,
+        "pk" | "pkh" | "pk_k" | "pk_h" | "wpkh" | "tr" => first || !atom.is_empty(),
+        "multi" | "sortedmulti" | "multi_a" | "sortedmulti_a" => !first && !atom.is_empty(),
         _ => false,
     }
 }

@@ -457,8 +457,8 @@ mod tests {
         );
         let signature = "304402207fa7a6d1e0ee81132a269ad84e68d695483745cde8b541e3bf630749894e342a\
                          022100c1f7ab20e13e22fb95281a870f3dcf38d782e53023ee313d741ad0cfbc0c509001";
-        // One byte short: the second integer claims 33 bytes of 0x21.
-        check(&format!("47{signature}"), true, &signature.replace(' ', ""));
+        // One byte short of what it says it is.
+        check(&format!("48{signature}"), true, &signature.replace(' ', ""));
         let good = "3045022100884d142d86652a3f47ba4746ec719bbfbd040a570b1deccbb6498c75c4ae24cb\
                     02204b9f039ff08df09cbe9f6addac960298cad530a863ea8f53982c09db8f6e3813";
         check(&format!("48{good}01"), true, &format!("{good}[ALL]"));
