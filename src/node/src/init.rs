@@ -135,7 +135,7 @@ fn read_options(argv: Vec<OsString>, program: Program) -> Result<Args, Failure> 
     let args = Args::parse(program, argv).map_err(|error| Failure(error.to_string()))?;
     let warnings = args.init_config().map_err(|error| Failure(error.to_string()))?;
     for warning in warnings {
-        ui::warning(&warning);
+        eprintln!("{warning}");
     }
     engine_options::check_chain_options(&args, args.chain())?;
     Ok(args)

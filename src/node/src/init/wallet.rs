@@ -10,6 +10,14 @@ use interfaces::{ProcessConfig, Setting};
 /// Returns the wallet's configuration, or why `-walletdir` cannot be used.
 pub(crate) fn config(args: &Args, chain: Chain, net_datadir: &Path) -> Result<ProcessConfig, String> {
     let wallet_dir = wallet_dir(args, net_datadir)?;
+    // The wallet side gets names only, so what settings.json has in their place is refused here.
+    if let Some(serde_json::Value::Array(wallets)) = args.dynamic_setting("wallet")
+        && wallets.iter().any(|wallet| !wallet.is_string())
+    {
+        return Err("Invalid value detected for '-wallet' or '-nowallet'. '-wallet' requires a string value, while \
+                    '-nowallet' accepts only '1' to disable all wallets"
+            .to_owned());
+    }
     let settings =
         args.effective_settings().into_iter().map(|(name, values)| Setting { name, values }).collect::<Vec<_>>();
     Ok(ProcessConfig {
