@@ -23,7 +23,13 @@ fn main() {
     for input in &inputs {
         println!("cargo::rerun-if-changed={}", input.display());
     }
-    build.files(&sources);
+    // One translation unit: reading the engine's headers, once for each file, would be most of the work.
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let unit = out_dir.join("enginebridge.cpp");
+    let includes: String =
+        SOURCES.iter().map(|name| format!("#include \"enginebridge/bridge/{name}.cpp\"\n")).collect();
+    fs::write(&unit, includes).unwrap_or_else(|error| panic!("cannot write {}: {error}", unit.display()));
+    build.file(&unit);
     // What changes the headers must be as it was when the library was built.
     for define in &library.defines {
         let (name, value) = define.split_once('=').map_or((&define[..], None), |(name, value)| (name, Some(value)));
@@ -37,8 +43,7 @@ fn main() {
     build.std("c++20").opt_level(2).warnings(true).flag_if_supported("-Wno-missing-field-initializers");
     build.cargo_metadata(false);
 
-    // Cargo runs this whenever something it is built from changes, and the compiler takes most of a minute.
-    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    // Cargo runs this whenever something it is built from changes, and the compiler takes its time.
     let stamp_file = out_dir.join("enginebridge.stamp");
     let stamp = stamp(&library, &inputs, &build);
     if fs::read_to_string(&stamp_file).ok().as_ref() != Some(&stamp) || !out_dir.join("libenginebridge.a").exists() {

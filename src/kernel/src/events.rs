@@ -15,7 +15,7 @@ use crate::{BlockIndex, BlockVerdict, Error, ffi, logging};
 ///
 /// Implemented by the node; called by one thread of the engine's, one event at a time, in the order they happened and
 /// with none of its locks held. A handler may ask the [`Kernel`](crate::Kernel) anything but what waits for events:
-/// submitting blocks, invalidating, `sync_events`, `shutdown` answer [`Error::EventThread`](crate::Error::EventThread)
+/// submitting blocks, invalidating, `sync_events`, `shutdown` answer [`Error::EventThread`]
 /// there. A panic in a handler is caught, logged and changes nothing for the engine. While a handler runs, validation
 /// goes on until about ten events wait, then it waits for the handler.
 ///
