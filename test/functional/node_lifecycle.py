@@ -5,8 +5,9 @@ import re
 import signal
 import stat
 
+from framework import process
 from framework.scenario import main
-from framework.util import check, contains, equal, excludes
+from framework.util import check, contains, equal, excludes, wait_until
 
 
 def run(t):
@@ -77,6 +78,15 @@ def run(t):
         check(node.process.poll() is None, "the node ended by itself")
     node.signal(signal.SIGTERM)
     node.wait_exit()
+
+    t.step("-daemonwait returns when the node is ready and leaves it running")
+    node.spawn("-daemonwait")
+    node.wait_exit()
+    equal(node.out.read_text(), "Bitcoin Core starting\n", "standard output")
+    daemon = int(pid_file.read_text())
+    equal(node.new_rpc().getblockcount(), 3)
+    equal(node.new_rpc().stop(), "Bitcoin Core stopping")
+    wait_until(lambda: not process.alive(daemon), "the node in the background ends")
 
     t.step("-printtoconsole shows the log on standard output")
     node.start("-printtoconsole")

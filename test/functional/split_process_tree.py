@@ -1,7 +1,9 @@
 """The split form: who runs, what the trace between them shows, and that it shows no secret."""
 
+import copy
 import os
 import re
+import shutil
 
 from framework import process
 from framework.scenario import main
@@ -72,6 +74,20 @@ def run(t):
     node.rpc.listwallets()
     node.stop()
     excludes(node.log_text()[size:], "[ipc")
+
+    t.step("without its wallet program, or with one that ends at once, the node says so and ends")
+    alone = t.directory / "alone"
+    alone.mkdir()
+    shutil.copy2(t.need("bitcoin-node").resolve(), alone / "bitcoin-node")
+    lonely = t.node()
+    lonely.programs = copy.copy(lonely.programs)
+    lonely.programs.node = [str(alone / "bitcoin-node")]
+    lonely.refuses_to_start(re.compile(rf"^Error: [^\n]*bitcoin-wallet[^\n]*{re.escape(str(alone))}[^\n]*\n$"))
+    (alone / "bitcoin-wallet").write_text("#!/bin/sh\nexit 3\n")
+    (alone / "bitcoin-wallet").chmod(0o755)
+    lonely.refuses_to_start(re.compile(r"^Error: [^\n]*wallet[^\n]*\n$"))
+    lonely.start("-disablewallet")
+    lonely.stop()
 
     t.step("-disablewallet starts no wallet process")
     node.start("-disablewallet")

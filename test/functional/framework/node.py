@@ -29,13 +29,13 @@ def free_port():
 
 
 class Node:
-    """A node on regtest in a directory of its own."""
+    """A node in a directory of its own."""
 
-    def __init__(self, programs, directory, timeout):
+    def __init__(self, programs, directory, timeout, chain="regtest"):
         self.programs, self.directory, self.timeout = programs, pathlib.Path(directory), timeout
         self.datadir = self.directory / "data"
         self.datadir.mkdir(parents=True)
-        self.chain_name = "regtest"
+        self.chain = chain
         self.rpc_port, self.p2p_port = free_port(), free_port()
         self.process, self.group, self._rpc, self._runs = None, None, None, 0
         self.write_conf()
@@ -45,7 +45,7 @@ class Node:
     @property
     def chaindir(self):
         """The directory of the chain below the data directory."""
-        return self.datadir / self.chain_name
+        return self.datadir / {"main": "", "test": "testnet3"}.get(self.chain, self.chain)
 
     @property
     def conf(self):
@@ -60,10 +60,11 @@ class Node:
     def write_conf(self, top="", section=""):
         """Writes bitcoin.conf: what every test needs, and more lines for the top and for the chain's section."""
         self.conf.write_text(
-            f"chain=regtest\nprinttoconsole=0\nshrinkdebugfile=0\nfallbackfee=0.0002\nkeypool=5\nlisten=0\n"
+            f"chain={self.chain}\nprinttoconsole=0\nshrinkdebugfile=0\nfallbackfee=0.0002\nkeypool=5\nlisten=0\n"
+            f"dnsseed=0\nfixedseeds=0\n{top}\n[{self.chain}]\nconnect=0\n"
             # Coins that anyone can spend are in scripts no standard wallet uses.
-            f"acceptnonstdtxn=1\n{top}\n"
-            f"[regtest]\nrpcport={self.rpc_port}\nport={self.p2p_port}\n{section}\n")
+            f"{'' if self.chain == 'main' else 'acceptnonstdtxn=1'}\n"
+            f"rpcport={self.rpc_port}\nport={self.p2p_port}\n{section}\n")
 
     def log_text(self):
         """All that debug.log holds."""

@@ -35,9 +35,9 @@ class Test:
         """Whether node and wallet are separate processes in the form under test."""
         return self.programs.split
 
-    def node(self):
+    def node(self, chain="regtest"):
         """A new node, not started, in a directory of its own."""
-        node = Node(self.programs, self.directory / f"node{len(self.nodes)}", self.timeout)
+        node = Node(self.programs, self.directory / f"node{len(self.nodes)}", self.timeout, chain)
         self.nodes.append(node)
         return node
 
