@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use xtask::config::Config;
-use xtask::depends::{self, Manifest};
+use xtask::depends::Manifest;
 use xtask::{find, system};
+
+use super::setup;
 
 /// What `./configure --help` prints.
 pub const HELP: &str = "\
@@ -88,12 +90,7 @@ fn engine(config: &Config) -> Result<String> {
 }
 
 fn require_tools(tools: &[&str]) -> Result<()> {
-    let missing: Vec<&str> = tools.iter().filter(|tool| system::which(tool).is_none()).copied().collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages: Vec<&str> = missing.iter().map(|tool| system::debian_package(tool)).collect();
-    bail!("missing: {}; install with {}", missing.join(", "), system::install_hint(&packages))
+    setup::provide(&tools.iter().map(|tool| (*tool).to_owned()).collect(), system::is_root())
 }
 
 /// The version of a system library, by pkg-config.
@@ -116,12 +113,15 @@ fn summary(config: &Config, why: &str, engine: &str) {
         row("Cap'n Proto compiler", "", &capnp.compiler.display().to_string());
     }
     let source = match &config.depends {
-        Some(prefix) => format!("{}, from {}", prefix.display(), depends::manifest_file(prefix).display()),
+        Some(prefix) => format!("{}, made by depends", prefix.display()),
         None => "the system".to_owned(),
     };
     row("libraries from", "", &source);
     if let Some(prefix) = &config.prefix {
         row("make install puts into", "", &prefix.display().to_string());
+    }
+    if system::which("python3").is_none() {
+        row("functional tests", "no", &format!("no python3; install it with {}", system::install_hint(&["python3"])));
     }
     println!("Now type make.");
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use xtask::depends::{self, Options};
 
+use super::setup;
+
 /// Runs a target of `depends/Makefile` with its variables.
 pub fn run(root: &Path, target: &str, words: &[OsString]) -> Result<()> {
     let mut options = Options::new(root)?;
@@ -21,6 +23,8 @@ pub fn run(root: &Path, target: &str, words: &[OsString]) -> Result<()> {
     }
     match (target, names.as_slice()) {
         ("install", []) => {
+            // On a fresh machine this is the first command there is, and the ones after it need programs too.
+            setup::run_unasked(root, options.yes)?;
             let prefix = depends::install(&options)?;
             println!("To build with it: ./configure --prefix={}", prefix.display());
             Ok(())

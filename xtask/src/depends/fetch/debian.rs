@@ -76,6 +76,8 @@ fn settings(dir: &Path) -> Vec<String> {
         format!("Dir::Cache={dir}/cache"),
         // The download user could not enter a clone in somebody's home.
         "APT::Sandbox::User=".to_owned(),
+        // Otherwise an update that got nothing counts as one that worked.
+        "APT::Update::Error-Mode=any".to_owned(),
         "Acquire::Languages=none".to_owned(),
         "Acquire::Retries=2".to_owned(),
         "Acquire::http::Timeout=15".to_owned(),
