@@ -17,6 +17,8 @@ pub mod methods;
 pub mod native;
 #[path = "codegen/schema.rs"]
 pub mod schema;
+#[path = "codegen/types.rs"]
+pub mod types;
 
 /// Generates the glue, or says where traits and schemas differ.
 ///

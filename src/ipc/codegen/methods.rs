@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::emit::{Glue, is_secret};
+use super::emit::Glue;
 use super::matching::{self, Fields, Pair};
 use super::native::{self, Ty};
+use super::types::is_secret;
 use super::{schema, snake};
 
 /// Methods whose results never appear in the trace.

@@ -9,9 +9,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use interfaces::{Error, RpcRequest, WalletLoader};
+use interfaces::{Error, RpcError, RpcRequest, WalletLoader};
 use rustix::process::{Pid, Signal, kill_process};
 use testing::{FakeChain, FakeInit, RpcHook, contract};
 
@@ -23,8 +23,10 @@ fn main() -> ExitCode {
     if let Some(fd) = args.iter().find_map(|arg| arg.strip_prefix("-ipcfd=")) {
         return child(&args[0], fd.parse().unwrap());
     }
-    if args.first().is_some_and(|arg| arg == "parent") {
-        return parent();
+    match args.first().map(String::as_str) {
+        Some("parent") => return parent(),
+        Some("talk-to") => return talk_to(args[1].as_ref()),
+        _ => {}
     }
     let tests: &[(&str, fn())] = &[
         ("contract_in_another_process", contract_in_another_process),
@@ -60,9 +62,10 @@ fn child(mode: &str, fd: i32) -> ExitCode {
             Ok(Ok(sockets.count().to_string()))
         }
         "callback" => chain.abort_node(String::new()).map(|()| Ok(String::new())),
-        _ => loop {
+        "hang" => loop {
             std::thread::park();
         },
+        _ => Ok(Err(RpcError { code: -32601, message: "Method not found".to_owned() })),
     });
     let served = ipc::serve_fd(fd, Arc::new(FakeInit::with_hook(hook)));
     if mode == "stubborn" {
@@ -87,6 +90,22 @@ fn parent() -> ExitCode {
     loop {
         std::thread::park();
     }
+}
+
+/// Checks the echo of any program that takes `-ipcfd`, such as one in C++, and prints how long a call takes.
+fn talk_to(program: &std::path::Path) -> ExitCode {
+    let child = ipc::spawn(program).unwrap();
+    let echo = child.init().make_echo().unwrap();
+    contract::echo(&echo);
+    let calls = 5000;
+    let start = Instant::now();
+    for _ in 0..calls {
+        echo.echo("hello".to_owned()).unwrap();
+    }
+    println!("{} ns per call", start.elapsed().as_nanos() / calls);
+    drop(echo);
+    println!("{}", child.close());
+    ExitCode::SUCCESS
 }
 
 fn start(mode: &str) -> ipc::Connection {

@@ -13,7 +13,7 @@ use crate::{Interface, Object, Service};
 pub struct Options {
     /// Name of the other side in the trace.
     pub peer: String,
-    /// Longest message accepted, in bytes. What is read of one message counts against it too.
+    /// Longest message accepted, in bytes. Reading one counts, too: about half of this is usable.
     pub message_bytes: usize,
     /// Most threads made for the other side.
     pub threads: usize,
@@ -25,7 +25,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             peer: "peer".to_owned(),
-            message_bytes: 512 << 20,
+            message_bytes: 1 << 30,
             threads: 256,
             destroy_timeout: Duration::from_secs(5),
         }

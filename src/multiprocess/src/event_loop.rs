@@ -23,6 +23,9 @@ use crate::peer::Peer;
 use crate::thread::{AnswerTo, ThreadContext, mark_loop_thread};
 use crate::{Error, Method, Object};
 
+/// How many batches of commands are carried out in a row.
+const ROUNDS: u32 = 4;
+
 /// Something for the event loop to do.
 pub(crate) enum Command {
     Attach { stream: UnixStream, shared: Arc<Shared>, role: Role },
@@ -155,9 +158,17 @@ pub(crate) type Peers = Rc<RefCell<HashMap<u64, Rc<Peer>>>>;
 
 async fn run(queue: &Arc<Queue>, chores: Sender<Chore>) {
     let peers = Peers::default();
+    let mut rounds = 0;
     while let Some(commands) = queue.take() {
         if commands.is_empty() {
             queue.notify.notified().await;
+            rounds = 0;
+        }
+        rounds += 1;
+        if rounds > ROUNDS {
+            // The sockets get their turn even if commands keep coming.
+            tokio::task::yield_now().await;
+            rounds = 0;
         }
         for command in commands {
             let done = catch_unwind(AssertUnwindSafe(|| execute(command, queue, &peers, &chores)));

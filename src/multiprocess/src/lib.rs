@@ -22,6 +22,7 @@ mod server;
 mod service;
 mod slot;
 mod thread;
+mod thread_map;
 mod trace;
 
 pub use connection::{Connection, Options};

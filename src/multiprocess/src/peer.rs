@@ -26,8 +26,9 @@ use crate::connection::{Role, Shared};
 use crate::event_loop::{CallCommand, Chore, Peers, Queue};
 use crate::message::{Cap, CapTable, Message};
 use crate::proxy_capnp::{thread, thread_map};
-use crate::server::{self, ThreadServer};
+use crate::server;
 use crate::thread::{AnswerTo, ThreadContext};
+use crate::thread_map::{ThreadServer, new_thread_map};
 use crate::{Connection, Error, Interface, Kind, Object, shape_capnp};
 
 /// Buffers of a connection's stream, each way, in bytes.
@@ -170,7 +171,7 @@ impl Peer {
                 method.ordinal,
                 None,
             );
-        request.get().set_thread_map(server::new_thread_map(self));
+        request.get().set_thread_map(new_thread_map(self));
         let sent = request.send();
         *self.thread_map.borrow_mut() = Some(sent.pipeline.get_thread_map());
         let peer = self.clone();

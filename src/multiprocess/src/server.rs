@@ -1,4 +1,4 @@
-//! What the other side can call: local objects, and the threads its calls run on.
+//! Local objects as the other side calls them: finds the thread a call names, runs it there, returns what it gave.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,26 +12,21 @@ use std::time::Instant;
 use capnp::any_pointer;
 use capnp::capability::{DispatchCallResult, FromClientHook, FromServer, Params, Promise, Results, Server};
 use capnp::private::capability::ClientHook;
-use capnp_rpc::{new_client, new_client_from_rc};
+use capnp_rpc::new_client_from_rc;
 
 use crate::connection::Serving;
 use crate::event_loop::{Command, Queue};
 use crate::message::{Draft, Incoming, Message};
 use crate::peer::Peer;
-use crate::proxy_capnp::{thread, thread_map};
 use crate::service::CallTrace;
 use crate::thread::{ThreadContext, with_caller};
+use crate::thread_map::{new_thread_map, pooled};
 use crate::{Error, Interface, Kind, Method, ServerCall, Service, shape_capnp, trace};
 
 /// Serves a local object to the other side.
 pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
     let interface = service.interface();
     new_client_from_rc(Rc::new(ObjectServer { peer: peer.clone(), interface, service: RefCell::new(Some(service)) }))
-}
-
-/// Serves threads to the other side.
-pub(crate) fn new_thread_map(peer: &Rc<Peer>) -> thread_map::Client {
-    new_client(ThreadMapServer { peer: peer.clone() })
 }
 
 /// A local object as the RPC system calls it, whatever its interface.
@@ -314,104 +309,4 @@ fn serve_here(
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown reason")
-}
-
-/// One of our threads as the other side refers to it.
-pub(crate) struct ThreadServer {
-    context: Arc<ThreadContext>,
-    /// Made for the other side: ends with this object.
-    owned: bool,
-}
-
-impl ThreadServer {
-    /// A thread of ours that calls the other side.
-    pub(crate) fn waiting(context: Arc<ThreadContext>) -> Self {
-        ThreadServer { context, owned: false }
-    }
-}
-
-impl Drop for ThreadServer {
-    fn drop(&mut self) {
-        if self.owned {
-            self.context.close();
-        }
-    }
-}
-
-impl thread::Server for ThreadServer {
-    async fn get_name(
-        self: Rc<Self>,
-        _: thread::GetNameParams,
-        mut results: thread::GetNameResults,
-    ) -> Result<(), capnp::Error> {
-        results.get().set_result(self.context.name());
-        Ok(())
-    }
-}
-
-/// Makes threads for the other side.
-struct ThreadMapServer {
-    peer: Rc<Peer>,
-}
-
-impl thread_map::Server for ThreadMapServer {
-    async fn make_thread(
-        self: Rc<Self>,
-        params: thread_map::MakeThreadParams,
-        mut results: thread_map::MakeThreadResults,
-    ) -> Result<(), capnp::Error> {
-        let limit = self.peer.shared.options.threads;
-        self.peer.local_threads.borrow_mut().gc();
-        let from = params.get()?.get_name()?.to_str()?;
-        let context = spawn(&self.peer, &format!("from {from}"), limit)?;
-        let server = ThreadServer { context, owned: true };
-        results.get().set_result(self.peer.local_threads.borrow_mut().new_client(server));
-        Ok(())
-    }
-
-    async fn make_pool(
-        self: Rc<Self>,
-        params: thread_map::MakePoolParams,
-        _: thread_map::MakePoolResults,
-    ) -> Result<(), capnp::Error> {
-        if !self.peer.pool.borrow().is_empty() {
-            return Err(capnp::Error::failed("makePool called on connection with existing pool".to_owned()));
-        }
-        let limit = self.peer.shared.options.threads;
-        for index in 0..params.get()?.get_count() {
-            let context = spawn(&self.peer, &format!("pool/{index}"), limit)?;
-            self.peer.pool.borrow_mut().push(context);
-        }
-        Ok(())
-    }
-}
-
-/// Returns the thread of the pool with the least to do; makes one if `make` and there is none.
-fn pooled(peer: &Peer, make: bool) -> Result<Arc<ThreadContext>, Error> {
-    let least = peer.pool.borrow().iter().min_by_key(|thread| thread.load()).cloned();
-    if let Some(thread) = least {
-        return Ok(thread);
-    }
-    if !make {
-        return Err(Error::failed("no thread specified and no pool configured"));
-    }
-    let thread = spawn(peer, "pool/0", peer.shared.options.threads)?;
-    peer.pool.borrow_mut().push(thread.clone());
-    Ok(thread)
-}
-
-/// Starts a thread that runs calls of the other side until its context is closed.
-fn spawn(peer: &Peer, purpose: &str, limit: usize) -> Result<Arc<ThreadContext>, Error> {
-    let slot = peer.shared.take_thread(limit).ok_or_else(|| Error::failed("too many threads on one connection"))?;
-    // The name comes from outside: a system thread's name can hold neither control characters nor much text.
-    let purpose: String = purpose.chars().filter(|c| !c.is_control()).take(80).collect();
-    let name = format!("{} ({purpose})", crate::program_name());
-    let context = ThreadContext::new(name.clone(), true);
-    let running = context.clone();
-    let started = std::thread::Builder::new().name(name).spawn(move || {
-        running.serve();
-        drop(slot);
-    });
-    started.map_err(|error| Error::failed(format!("cannot start a thread: {error}")))?;
-    Ok(context)
 }
