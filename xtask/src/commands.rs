@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod configure;
+pub mod demo;
 pub mod depends;
 pub mod functional;
 pub mod install;

@@ -31,6 +31,11 @@ xflags::xflags! {
             /// Do not ask.
             optional --yes
         }
+        /// Take the machine from a fresh clone to a split node at work on regtest.
+        cmd demo {
+            /// Install missing system packages without asking.
+            optional --yes
+        }
         /// Run all tests, from a fresh clone on: Rust tests, tidy, and the functional tests in both forms.
         cmd test {
             /// Install missing system packages without asking.

@@ -58,6 +58,7 @@ fn run(flags: Xtask) -> Result<()> {
         XtaskCmd::Build(_) => commands::build::run(&root),
         XtaskCmd::Install(_) => commands::install::run(&root),
         XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),
+        XtaskCmd::Demo(flags) => commands::demo::run(&root, flags.yes),
         XtaskCmd::Test(flags) => commands::test::run(&root, flags.yes),
         XtaskCmd::Functional(flags) => {
             let count = commands::functional::run(&root, flags.form.as_deref(), &flags.filters)?;

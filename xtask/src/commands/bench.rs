@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: measures, side by side in one run. Build times of `depends` are measured only when asked for,
 //! since a cold build takes minutes.
 
+mod node;
+
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,6 +11,7 @@ use xtask::depends::{self, Options};
 
 /// Runs the measurements asked for.
 pub fn run(root: &Path, depends: bool) -> Result<()> {
+    node::run(&root.join("src"))?;
     if depends {
         measure_depends(root)?;
     }

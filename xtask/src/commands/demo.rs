@@ -27,8 +27,14 @@ impl Drop for Demo {
     }
 }
 
+/// Prepares the machine, builds, and runs the demonstration.
+pub fn run(root: &Path, yes: bool) -> Result<()> {
+    super::prepare(root, yes)?;
+    show(&root.join("src"))
+}
+
 /// Runs the demonstration with the programs in `bin`.
-pub fn run(bin: &Path) -> Result<()> {
+fn show(bin: &Path) -> Result<()> {
     let datadir = std::env::temp_dir().join(format!("bitcoin-demo-{}", std::process::id()));
     fs::create_dir_all(&datadir).with_context(|| format!("cannot create {}", datadir.display()))?;
     let program = bin.join("bitcoin-node");
