@@ -1,6 +1,7 @@
 """HTTP: who may talk, what a request must look like, and what bad ones do not break."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
 import socket
@@ -116,10 +117,26 @@ def run(t):
         connection.settimeout(30)
     wait_until(lambda: all(connection.recv(1) == b"" for connection in idle), "the server closes idle connections")
 
-    t.step("several methods at once each get their own answer")
-    clients = [node.new_rpc() for _ in range(8)]
-    for index, client in enumerate(clients):
-        equal(client.request({"id": index, "method": "echo", "params": [str(index)]})[1]["result"], [str(index)])
+    t.step("many clients at once each get their own answers")
+
+    def talk(number):
+        client = node.new_rpc()
+        answers = [client.request({"id": (n := f"{number}.{i}"), "method": "echo", "params": [n]})[1] for i in range(25)]
+        client.close()
+        return [(answer["id"], answer["result"]) for answer in answers]
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        for number, answers in enumerate(pool.map(talk, range(12))):
+            equal(answers, [(f"{number}.{i}", [f"{number}.{i}"]) for i in range(25)])
+
+    t.step("a command that waits does not keep others waiting")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(node.new_rpc().waitforblockheight, 1, 60_000)
+        active = wait_until(lambda: [c for c in rpc.getrpcinfo()["active_commands"]
+                                     if c["method"] == "waitforblockheight"], "the command is active")
+        check(active[0]["duration"] >= 0 and not waiting.done(), "the command waits")
+        tip = node.mine(1)[0]
+        equal(waiting.result(30), {"hash": tip, "height": 1})
     node.stop()
 
     t.step("-rpcuser and -rpcpassword replace the cookie")
