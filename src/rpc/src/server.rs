@@ -79,8 +79,9 @@ struct Stop {
 impl Server {
     /// Listens and answers from now on; until [`Server::finish_warmup`] the answer is that commands do not run yet.
     pub fn bind(config: ServerConfig) -> Result<Server, ServerError> {
-        let (auth, cookie) = Auth::new(&config)?;
+        // First, because a server that runs elsewhere must keep its cookie file.
         let listeners = endpoint::listen(&config.endpoints)?;
+        let (auth, cookie) = Auth::new(&config)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         log::debug!(target: "http", "set work queue of depth {}", config.work_queue);
         log::info!("Starting HTTP server with {} worker threads", config.threads);

@@ -49,13 +49,14 @@ fn masked(address: IpAddr, bits: u32) -> u128 {
 impl FromStr for Subnet {
     type Err = InvalidSubnet;
 
-    /// Reads an address, `address/bits` or `address/netmask`.
+    /// Reads an address, `address/bits` or `address/netmask`; the address may stand in brackets.
     fn from_str(text: &str) -> Result<Self, InvalidSubnet> {
         let (address, mask) = match text.split_once('/') {
             Some((address, mask)) => (address, Some(mask)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| InvalidSubnet)?;
+        let unwrapped = address.strip_prefix('[').and_then(|address| address.strip_suffix(']'));
+        let address: IpAddr = unwrapped.unwrap_or(address).parse().map_err(|_| InvalidSubnet)?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let bits = match mask {
             None => width,
@@ -105,6 +106,7 @@ mod tests {
         check("2001:db8::/32", "2001:db8:1::1", true);
         check("2001:db8::/ffff:ffff::", "2001:db9::1", false);
         check("127.0.0.0/8", "::ffff:127.0.0.1", true);
+        check("[::1]", "::1", true);
     }
 
     #[test]
