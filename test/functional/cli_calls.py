@@ -133,6 +133,8 @@ def run(t):
     node.rpc.logging(["rpc"])
     with node.logs(r"ThreadRPCServer method=getblockcount .*id=mine"):
         equal(node.cli("-rpcid=mine", "getblockcount")[1], "3\n")
+    with node.logs(r"ThreadRPCServer method=getblockcount .*id=abcdef$"):
+        equal(node.cli("-rpcid=abc<\n>def", "getblockcount")[1], "3\n")
 
     t.step("stop")
     equal(node.cli("stop"), (0, "Bitcoin Core stopping\n", ""))
