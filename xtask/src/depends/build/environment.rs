@@ -50,6 +50,8 @@ pub(super) fn apply(command: &mut Command, options: &Options, package: &Planned,
         ("STAGE", &stage),
         ("DESTDIR", &places.stage),
         ("HOME", &places.work),
+        // The clone around the work directory is not the package's repository.
+        ("GIT_CEILING_DIRECTORIES", &places.work),
         ("PATCHES", &options.patches_dir(&recipe.name)),
         ("TOOLCHAIN", &places.work.join("toolchain.cmake")),
         ("PKG_CONFIG_LIBDIR", &places.deps.join("lib/pkgconfig")),
