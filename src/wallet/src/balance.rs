@@ -49,10 +49,10 @@ impl State {
             match self.txs.get(txid).map(|tx| tx.state) {
                 Some(TxState::Confirmed { .. }) => return Spent::Confirmed,
                 Some(TxState::InMempool) => spent = Spent::Mempool,
-                Some(TxState::Inactive { abandoned: false }) if !self.is_mempool_conflicted(txid) => {
-                    if spent == Spent::No {
-                        spent = Spent::NonMempool;
-                    }
+                Some(TxState::Inactive { abandoned: false })
+                    if spent == Spent::No && !self.is_mempool_conflicted(txid) =>
+                {
+                    spent = Spent::NonMempool;
                 }
                 _ => {}
             }

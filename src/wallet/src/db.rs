@@ -93,6 +93,9 @@ pub(crate) enum Op {
     Erase(Vec<u8>),
 }
 
+/// Key and value of a record.
+pub(crate) type Record = (Vec<u8>, Vec<u8>);
+
 /// An open wallet file.
 pub(crate) struct Database {
     /// `None` once closed.
@@ -133,7 +136,7 @@ impl Database {
     }
 
     /// Returns every record.
-    pub(crate) fn records(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DbError> {
+    pub(crate) fn records(&self) -> Result<Vec<Record>, DbError> {
         let connection = self.connection()?;
         let read = || {
             let mut statement = connection.prepare("SELECT key, value FROM main")?;
@@ -169,6 +172,13 @@ impl Database {
     /// Rewrites the file so that erased records leave no trace in it.
     pub(crate) fn rewrite(&self) -> Result<(), DbError> {
         self.sql("Failed to rewrite the database", "VACUUM")
+    }
+
+    /// Copies the database, consistent as of now, to another file.
+    pub(crate) fn backup(&self, destination: &Path) -> Result<(), DbError> {
+        self.connection()?
+            .backup(rusqlite::MAIN_DB, destination, None::<fn(rusqlite::backup::Progress)>)
+            .map_err(|source| DbError::Sqlite { action: "Failed to back up the database", source })
     }
 
     /// Releases the file; every later operation fails.

@@ -8,6 +8,7 @@
 //!
 //! **Invariant:** nothing the wallet reports, and nothing it tells the node, is missing from its file.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
 use std::sync::Arc;
 

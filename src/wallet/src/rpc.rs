@@ -14,7 +14,9 @@ use crate::loader::Loader;
 use crate::state::State;
 use crate::wallet::Wallet;
 
+mod abandontransaction;
 mod abortrescan;
+mod backupwallet;
 mod createwallet;
 mod decoded;
 mod encryption;
@@ -25,6 +27,7 @@ mod getnewaddress;
 mod gettransaction;
 mod getwalletinfo;
 mod importdescriptors;
+mod keypoolrefill;
 mod listdescriptors;
 mod listtransactions;
 mod listunspent;
@@ -34,13 +37,16 @@ mod loadwallet;
 mod lockunspent;
 mod rescanblockchain;
 mod sendtoaddress;
+mod setlabel;
 mod txdoc;
 mod unloadwallet;
 
 /// All commands.
 pub(crate) fn commands() -> Vec<&'static [Command<Loader>]> {
     vec![
+        abandontransaction::COMMANDS,
         abortrescan::COMMANDS,
+        backupwallet::COMMANDS,
         createwallet::COMMANDS,
         encryption::COMMANDS,
         getaddressinfo::COMMANDS,
@@ -50,6 +56,7 @@ pub(crate) fn commands() -> Vec<&'static [Command<Loader>]> {
         gettransaction::COMMANDS,
         getwalletinfo::COMMANDS,
         importdescriptors::COMMANDS,
+        keypoolrefill::COMMANDS,
         listdescriptors::COMMANDS,
         listtransactions::COMMANDS,
         listunspent::COMMANDS,
@@ -59,6 +66,7 @@ pub(crate) fn commands() -> Vec<&'static [Command<Loader>]> {
         lockunspent::COMMANDS,
         rescanblockchain::COMMANDS,
         sendtoaddress::COMMANDS,
+        setlabel::COMMANDS,
         unloadwallet::COMMANDS,
     ]
 }

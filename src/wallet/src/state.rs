@@ -101,6 +101,8 @@ pub(crate) struct State {
     /// Outputs not to spend; `true` if across restarts.
     pub(crate) locked: BTreeMap<OutPoint, bool>,
     pub(crate) tip: Option<Tip>,
+    /// Times of blocks that hold wallet transactions, as far as they were met.
+    pub(crate) block_times: HashMap<BlockHash, i64>,
     /// Mempool transactions that conflict with a wallet transaction or an ancestor of it.
     pub(crate) mempool_conflicts: HashMap<Txid, BTreeSet<Txid>>,
     /// Decrypts private keys while the wallet is unlocked.
@@ -134,6 +136,7 @@ impl State {
             next_position: 0,
             locked: BTreeMap::new(),
             tip: None,
+            block_times: HashMap::new(),
             mempool_conflicts: HashMap::new(),
             master: None,
             relock_time: 0,

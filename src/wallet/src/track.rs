@@ -50,6 +50,9 @@ impl State {
             || tx.output.iter().any(|output| self.is_mine(&output.script_pubkey))
             || tx.input.iter().any(|input| self.outputs.contains_key(&input.previous_output));
         if involved {
+            if let (TxState::Confirmed { block, .. }, Some((time, _))) = (sighting.state, sighting.block_times) {
+                self.block_times.insert(block, time);
+            }
             changes.extend(self.used_address_changes(tx, sighting.keypool));
             changes.extend(self.reuse_changes(tx));
             changes.extend(self.entry_changes(tx, sighting));
@@ -226,7 +229,9 @@ impl State {
 
     /// A transaction left the mempool.
     pub(crate) fn forget_mempool_conflicts(&mut self, txid: &Txid) {
-        self.mempool_conflicts.values_mut().for_each(|conflicts| drop(conflicts.remove(txid)));
-        self.mempool_conflicts.retain(|_, conflicts| !conflicts.is_empty());
+        self.mempool_conflicts.retain(|_, conflicts| {
+            conflicts.remove(txid);
+            !conflicts.is_empty()
+        });
     }
 }

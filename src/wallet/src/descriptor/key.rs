@@ -77,9 +77,8 @@ impl KeyExpression {
         let (origin, rest) = match text.strip_prefix('[') {
             None => (None, text),
             Some(tail) => {
-                let (inside, rest) = tail.split_once(']').ok_or_else(|| {
-                    ParseError::key("Key origin start '[ character expected but not found, got instead")
-                })?;
+                let (inside, rest) =
+                    tail.split_once(']').ok_or_else(|| ParseError::key("key origin has no closing ']'"))?;
                 (Some(parse_origin(inside)?), rest)
             }
         };
@@ -134,10 +133,8 @@ impl KeyExpression {
             }
             Range::Hardened => None,
         };
-        if *range != Range::Hardened {
-            if let Some(parent) = cache.parents.get(&number) {
-                return step(parent);
-            }
+        if let Some(parent) = cache.parents.get(&number).filter(|_| *range != Range::Hardened) {
+            return step(parent);
         }
         if self.self_expanding() {
             let parent = xpub.derive_pub(secp, path).ok()?;

@@ -155,7 +155,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn argument(&mut self, text: &'a str) -> Result<(), ParseError> {
-        let Some(open) = self.open.last() else { return Ok(self.literal(text)) };
+        let Some(open) = self.open.last() else {
+            self.literal(text);
+            return Ok(());
+        };
         // What follows a closed function is no argument of its own.
         let follows_function =
             text.is_empty() && matches!(self.pieces.last(), Some(Piece::Text(last)) if last.ends_with([')', '}']));
@@ -166,7 +169,8 @@ impl<'a> Scanner<'a> {
             _ => false,
         };
         if !is_key || follows_function {
-            return Ok(self.literal(text));
+            self.literal(text);
+            return Ok(());
         }
         let (name, context) = (open.name, self.context());
         let (key, secret) = KeyExpression::parse(text, context, self.network).map_err(|error| {

@@ -12,7 +12,7 @@ use super::*;
 const XPUB: &str =
     "tpubD6NzVbkrYhZ4WaWSyoBvQwbpLkojyoTZPRsgXELWz3Popb3qkjcJyJUGLnL4qHHoQvao8ESaAstxYSnhyswJ76uZPStJRJCTKvosUCJZL5B";
 const TX: &str = "0200000001010101010101010101010101010101010101010101010101010101010101010100000000\
-00fdffffff0100f2052a010000000451200102030000000000";
+00fdffffff0100f2052a010000000351010200000000";
 
 /// Encodes and decodes again; returns keys and values in hex.
 fn round_trip(change: &Change) -> Vec<(String, String)> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bitcoin::hashes::Hash;
-use bitcoin::{BlockHash, Transaction, Txid, consensus};
+use bitcoin::{BlockHash, Transaction, consensus};
 
 use crate::serialize::{ReadError, Reader, Writer};
 
@@ -36,11 +36,6 @@ pub(crate) enum TxState {
 }
 
 impl TxState {
-    /// Says whether the record of one would be that of the other.
-    pub(crate) fn same_record(&self, other: &TxState) -> bool {
-        self.serialized() == other.serialized()
-    }
-
     fn serialized(&self) -> ([u8; 32], i32) {
         match *self {
             TxState::Confirmed { block, position, .. } => (block.to_byte_array(), position as i32),
@@ -104,11 +99,6 @@ impl WalletTx {
     /// The time to show.
     pub(crate) fn time(&self) -> i64 {
         i64::from(if self.time_smart != 0 { self.time_smart } else { self.time_received })
-    }
-
-    /// A text kept with it, read as a transaction id.
-    pub(crate) fn linked(&self, name: &str) -> Option<Txid> {
-        self.texts.get(name)?.parse().ok()
     }
 
     /// Serialises the record's value.

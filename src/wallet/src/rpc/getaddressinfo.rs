@@ -1,7 +1,7 @@
 //! `getaddressinfo`
 
 use bitcoin::hex::DisplayHex;
-use bitcoin::{Address, AddressType, PublicKey, ScriptBuf};
+use bitcoin::{Address, AddressType, Network, PublicKey, ScriptBuf};
 use rpc::command::{example_cli, example_rpc};
 use rpc::{Arg, ArgType, Command, Res, RpcError};
 use serde_json::{Map, Value};
@@ -69,13 +69,20 @@ pub(super) static COMMANDS: &[Command<Loader>] = &[Command {
     },
 }];
 
-/// Says what is wrong with an address, in Bitcoin Core's words for the two cases users meet.
-fn invalid_text(text: &str, network: bitcoin::Network) -> &'static str {
+/// Says what is wrong with an address, in Bitcoin Core's words.
+fn invalid_text(text: &str, network: Network) -> String {
     match text.parse::<Address<_>>() {
-        Ok(address) if !address.is_valid_for_network(network) => {
-            "Invalid or unsupported Segwit (Bech32) or Base58 encoding."
+        Ok(address) if address.assume_checked_ref().witness_program().is_some() => {
+            let prefix = match network {
+                Network::Bitcoin => "bc",
+                Network::Regtest => "bcrt",
+                _ => "tb",
+            };
+            let given = text.rsplit_once('1').map_or("", |(given, _)| given).to_lowercase();
+            format!("Invalid or unsupported prefix for Segwit (Bech32) address (expected {prefix}, got {given}).")
         }
-        _ => "Invalid or unsupported Segwit (Bech32) or Base58 encoding.",
+        Ok(_) => "Invalid or unsupported Base58-encoded address.".to_owned(),
+        Err(_) => "Invalid or unsupported Segwit (Bech32) or Base58 encoding.".to_owned(),
     }
 }
 

@@ -108,10 +108,10 @@ pub(super) static COMMANDS: &[Command<Loader>] = &[Command {
 
 fn filter(call: &Call<'_>) -> Result<CoinFilter, RpcError> {
     let option = |name: &str| Some(call.option("query_options", name)).filter(|value| !value.is_null());
-    if let Some(options) = call.value("query_options").as_object() {
-        if let Some(unknown) = options.keys().find(|key| !OPTIONS.iter().any(|option| option.names == *key)) {
-            return Err(RpcError::type_error(format!("Unexpected key {unknown}")));
-        }
+    let given = call.value("query_options").as_object();
+    let mut keys = given.into_iter().flat_map(serde_json::Map::keys);
+    if let Some(unknown) = keys.find(|key| !OPTIONS.iter().any(|option| option.names == *key)) {
+        return Err(RpcError::type_error(format!("Unexpected key {unknown}")));
     }
     let mut filter = CoinFilter {
         min_depth: call.int("minconf")?,

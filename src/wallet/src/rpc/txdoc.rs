@@ -41,11 +41,11 @@ fn put(entry: &mut Map<String, Value>, key: &str, value: impl Into<Value>) {
     entry.insert(key.to_owned(), value.into());
 }
 
-/// Block times of a batch of transactions, asked for before the state is locked for long.
-pub(super) fn block_time(wallet: &Wallet, tx: &WalletTx) -> Result<Option<i64>, RpcError> {
-    match tx.state {
-        TxState::Confirmed { block, .. } => Ok(wallet.chain.find_block(block)?.map(|block| block.time)),
-        _ => Ok(None),
+/// Time of a transaction's block; the node is asked only if the wallet never met the block.
+fn block_time(wallet: &Wallet, state: &State, block: bitcoin::BlockHash) -> Result<Option<i64>, RpcError> {
+    match state.block_times.get(&block) {
+        Some(time) => Ok(Some(*time)),
+        None => Ok(wallet.chain.find_block(block)?.map(|block| block.time)),
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn common(wallet: &Wallet, state: &State, tx: &WalletTx) -> Result<Ma
             put(&mut entry, "blockhash", block.to_string());
             put(&mut entry, "blockheight", height.map_or(-1, i64::from));
             put(&mut entry, "blockindex", position);
-            if let Some(time) = block_time(wallet, tx)? {
+            if let Some(time) = block_time(wallet, state, block)? {
                 put(&mut entry, "blocktime", time);
             }
         }

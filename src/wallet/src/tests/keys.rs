@@ -137,3 +137,34 @@ fn a_damaged_file_is_one_clear_error() {
         connection.query_row("SELECT count(*) FROM main WHERE key = x'0678797a7a7978'", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 1);
 }
+
+#[test]
+fn a_backup_opens_as_a_wallet() {
+    let bench = Bench::new();
+    bench.call("", "createwallet", json!(["w"]));
+    let address = bench.address("w", "bech32");
+    bench.call("w", "setlabel", json!([address, "rent"]));
+    let copy = bench.directory.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    bench.call("w", "backupwallet", json!([copy]));
+    let own = bench.directory.path().join("w/wallet.dat");
+    bench.refused("w", "backupwallet", json!([own]), -4, "Wallet backup failed!");
+    bench.call("", "loadwallet", json!(["copy"]));
+    let info = bench.call("copy", "getaddressinfo", json!([address]));
+    assert_eq!((&info["ismine"], &info["labels"]), (&json!(true), &json!(["rent"])));
+    bench.call("copy", "keypoolrefill", json!([9]));
+    assert_eq!(bench.call("copy", "getwalletinfo", Value::Null)["keypoolsize"], json!(36));
+}
+
+#[test]
+fn plain_and_encrypted_keys_in_one_file_are_refused() {
+    let mut bench = Bench::new();
+    bench.call("", "createwallet", json!(["w"]));
+    bench.restart(&[]);
+    let connection = rusqlite::Connection::open(bench.directory.path().join("w/wallet.dat")).unwrap();
+    let sql = "INSERT INTO main SELECT x'14' || CAST('walletdescriptorckey' AS BLOB) || substr(key, 21), value FROM main \
+               WHERE instr(key, CAST('walletdescriptorkey' AS BLOB)) = 2 LIMIT 1";
+    assert_eq!(connection.execute(sql, []).unwrap(), 1);
+    drop(connection);
+    bench.refused("", "loadwallet", json!(["w"]), -4, "Wallet corrupted");
+}

@@ -159,3 +159,20 @@ fn transactions_are_listed_oldest_first() {
     assert_eq!(bench.call("w", "listtransactions", json!(["*", 1, 1])).as_array().unwrap().len(), 1);
     bench.refused("w", "listtransactions", json!(["*", -1]), -8, "Negative count");
 }
+
+#[test]
+fn a_transaction_can_be_given_up() {
+    let mut bench = funded("bech32");
+    let other = bench.address("other", "bech32");
+    bench.chain.deaf.store(true, Ordering::SeqCst);
+    let txid = bench.call("w", "sendtoaddress", json!([other, 1]));
+    assert_eq!(bench.balances("w")[0], "50.00000000", "spent outside the mempool only");
+    let mine = bench.call("w", "getbalances", Value::Null)["mine"]["nonmempool"].to_string();
+    assert_eq!(mine, "-50.00000000");
+    bench.call("w", "abandontransaction", json!([txid]));
+    bench.chain.deaf.store(false, Ordering::SeqCst);
+    bench.restart(&["w"]);
+    assert!(bench.chain.mempool().is_empty(), "not offered again");
+    assert_eq!(bench.call("w", "getbalances", Value::Null)["mine"]["nonmempool"].to_string(), "0.00000000");
+    bench.refused("w", "abandontransaction", json!(["00".repeat(32)]), -5, "Invalid or non-wallet transaction id");
+}

@@ -1,10 +1,13 @@
 //! Making and opening wallets: path checks, reading the file, meeting the chain.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use interfaces::{BlockRange, Chain};
+use bitcoin::BlockHash;
+use interfaces::{BlockRange, BlockRef, Chain};
 use log::warn;
 use rpc::code;
 use zeroize::Zeroizing;
@@ -289,6 +292,11 @@ fn read(db: Database, options: &Options) -> Result<(State, bool)> {
             Err(error) => return Err(corrupt(&error)),
         }
     }
+    let plain = |change: &Change| matches!(change, Change::Key(..));
+    let encrypted = |change: &Change| matches!(change, Change::EncryptedKey(..));
+    if changes.iter().any(plain) && changes.iter().any(encrypted) {
+        return Err(corrupt(&"Wallet contains both unencrypted and encrypted keys"));
+    }
     // Descriptors first: keys and caches belong to one. Transactions last: scripts tell which outputs are ours.
     changes.sort_by_key(|change| match change {
         Change::Flags(_) => 0,
@@ -303,9 +311,6 @@ fn read(db: Database, options: &Options) -> Result<(State, bool)> {
     check_flags(&state, &path)?;
     if let Some(id) = state.active.values().find(|id| !state.managers.contains_key(id)) {
         return Err(corrupt(&format!("active descriptor {id} is missing")));
-    }
-    if state.managers.values().any(|manager| !manager.keys.is_empty() && !manager.encrypted.is_empty()) {
-        return Err(corrupt(&"Wallet contains both unencrypted and encrypted keys"));
     }
     state.expand_all().map_err(|error| corrupt(&error))?;
     transactions.into_iter().for_each(|change| state.apply(change));
@@ -338,22 +343,21 @@ fn check_flags(state: &State, path: &str) -> Result<()> {
 
 /// Fills in the heights of the blocks in transaction states. A block that left the chain confirms nothing.
 fn locate(state: &mut State, chain: &dyn Chain) -> Result<()> {
-    let mut blocks = std::collections::HashMap::new();
+    let mut blocks: HashMap<BlockHash, Option<BlockRef>> = HashMap::new();
     for tx in state.txs.values_mut() {
         let (TxState::Confirmed { block, .. } | TxState::Conflicted { block, .. }) = tx.state else { continue };
         let found = match blocks.entry(block) {
-            std::collections::hash_map::Entry::Occupied(entry) => *entry.get(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let found = chain.find_block(block)?.filter(|found| found.active).map(|found| found.height);
-                *entry.insert(found)
-            }
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(chain.find_block(block)?.filter(|found| found.active)),
         };
-        tx.state = match (tx.state, found) {
-            (TxState::Confirmed { position, .. }, Some(_)) => TxState::Confirmed { block, height: found, position },
-            (TxState::Conflicted { .. }, Some(_)) => TxState::Conflicted { block, height: found },
+        let height = found.as_ref().map(|found| found.height);
+        tx.state = match tx.state {
+            TxState::Confirmed { position, .. } if height.is_some() => TxState::Confirmed { block, height, position },
+            TxState::Conflicted { .. } if height.is_some() => TxState::Conflicted { block, height },
             _ => TxState::Inactive { abandoned: tx.tx.is_coinbase() },
         };
     }
+    state.block_times.extend(blocks.into_iter().filter_map(|(hash, found)| Some((hash, found?.time))));
     Ok(())
 }
 

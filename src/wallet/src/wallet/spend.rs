@@ -346,7 +346,7 @@ fn check_rate(plan: &FeePlan, payment: &Payment, min_fee: Rate) -> Result<()> {
 /// Says why the coins are not enough.
 fn shortfall(inputs: &[Input], goal: &Goal, sum: Amount) -> Error {
     let available: Amount = inputs.iter().map(|input| input.coin.output.value).sum();
-    let fee = goal.rate.fee((10 + goal.output_weight / 4) as u64);
+    let fee = goal.rate.fee(10 + goal.output_weight / 4);
     let effective: i128 = inputs
         .iter()
         .map(|input| {
