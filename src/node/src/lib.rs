@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** this crate knows the wallet only as `interfaces::WalletLoader` and never how it is reached.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod broadcast;
 pub mod chain;

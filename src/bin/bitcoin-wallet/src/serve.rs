@@ -72,7 +72,7 @@ fn serve(fd: i32) -> ExitCode {
         }
         Err(error) => {
             log::error!("{error}");
-            ExitCode::FAILURE
+            refuse(&format!("{error}; bitcoin-wallet is to be started by bitcoin-node"))
         }
     }
 }

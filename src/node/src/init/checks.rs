@@ -58,7 +58,8 @@ pub(crate) fn check_ports(args: &Args) -> Result<(), String> {
                 Some((address, _)) if suffix => address,
                 _ => &value,
             };
-            if !port_is_valid(address) && !(unix && value.starts_with("unix:")) {
+            let valid = port_is_valid(address) || (unix && value.starts_with("unix:"));
+            if !valid {
                 return Err(format!("Invalid port specified in -{name}: '{value}'"));
             }
         }
@@ -124,7 +125,8 @@ fn network(args: &Args) -> Result<(), String> {
         return refuse("Cannot set -forcednsseed to true when setting -dnsseed to false.");
     }
     let listen = super::listens(args);
-    if !listen && !(args.get_all("bind").is_empty() && args.get_all("whitebind").is_empty()) {
+    let bound = !args.get_all("bind").is_empty() || !args.get_all("whitebind").is_empty();
+    if bound && !listen {
         return refuse("Cannot set -bind or -whitebind together with -listen=0");
     }
     if !listen && args.get_bool("listenonion") {
