@@ -100,7 +100,10 @@ fn as_witness(script: &Script, kind: &Kind) -> Option<(ScriptBuf, Option<String>
             let desc = format!("wsh(multi({required},{}))", keys.join(","));
             Some((script.to_p2wsh(), Some(descriptor::with_checksum(&desc))))
         }
-        Kind::NonStandard => Some((script.to_p2wsh(), None)),
+        Kind::NonStandard => {
+            let desc = descriptor::infer_witness_script(script).map(|desc| descriptor::with_checksum(&desc));
+            Some((script.to_p2wsh(), desc))
+        }
         _ => None,
     }
 }

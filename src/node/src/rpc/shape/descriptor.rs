@@ -210,6 +210,15 @@ fn fill(pieces: &[Piece], key_text: impl Fn(&KeyExpr) -> String) -> String {
         .collect()
 }
 
+/// Infers the descriptor of a P2WSH output from its witness script, without checksum, if that is miniscript with all
+/// keys in it.
+pub(crate) fn infer_witness_script(script: &Script) -> Option<String> {
+    use miniscript::{Miniscript, Segwitv0};
+    let text = Miniscript::<bitcoin::PublicKey, Segwitv0>::decode(script).ok()?.to_string();
+    // A key of which only the hash is known is not descriptor language.
+    (!text.contains("expr_raw_pk")).then(|| format!("wsh({text})"))
+}
+
 /// Splits a descriptor into its keys and what stands between them.
 fn cut_out_keys(text: &str, network: NetworkKind, taproot: bool) -> Result<Vec<Piece>, DescriptorError> {
     let mut pieces = Vec::new();
@@ -228,8 +237,12 @@ fn cut_out_keys(text: &str, network: NetworkKind, taproot: bool) -> Result<Vec<P
         }
         let first = std::mem::replace(&mut opened, false);
         if is_key_position(function, atom, first) {
-            let key = KeyExpr::parse(atom, network, taproot)
-                .map_err(|error| DescriptorError(format!("{function}(): {error}")))?;
+            let key = KeyExpr::parse(atom, network, taproot).map_err(|error| {
+                DescriptorError(match function {
+                    "pk" | "pkh" | "wpkh" | "tr" => format!("{function}(): {error}"),
+                    _ => format!("Multi: {error}"),
+                })
+            })?;
             pieces.push(Piece::Key(key));
         } else {
             pieces.push(Piece::Text(atom.to_owned()));
@@ -423,6 +436,7 @@ mod tests {
         check("nope(1)", "'nope' is not a valid descriptor function");
         check("pkh(x)", "pkh(): key 'x' is not valid");
         check("pkh()", "pkh(): No key provided");
+        check("wsh(multi(1, 02))", "Multi: Key ' 02' is invalid due to whitespace");
         assert_eq!(parse("raw(51)", Network::Regtest, true).expect_err("no checksum").0, "Missing checksum");
         assert_eq!(one(&format!("pkh({TPUB}/0'/0)")).expand(0), Err(Underivable));
     }

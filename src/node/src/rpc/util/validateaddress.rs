@@ -11,7 +11,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "validateaddress",
     category: "util",
     args: &[Arg::required("address", ArgType::Str, "The bitcoin address to validate")],
-    description: "Says whether an address is one of this chain, and what it stands for.",
+    // Clients match on this sentence.
+    description: "Return information about the given bitcoin address.",
     result: &[Res::obj(
         "",
         "",
