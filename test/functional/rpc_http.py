@@ -121,9 +121,12 @@ def run(t):
 
     def talk(number):
         client = node.new_rpc()
-        answers = [client.request({"id": (n := f"{number}.{i}"), "method": "echo", "params": [n]})[1] for i in range(25)]
+        answers = []
+        for i in range(25):
+            answer = client.request({"id": f"{number}.{i}", "method": "echo", "params": [f"{number}.{i}"]})[1]
+            answers.append((answer["id"], answer["result"]))
         client.close()
-        return [(answer["id"], answer["result"]) for answer in answers]
+        return answers
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         for number, answers in enumerate(pool.map(talk, range(12))):

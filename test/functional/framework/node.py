@@ -60,7 +60,7 @@ class Node:
     def write_conf(self, top="", section=""):
         """Writes bitcoin.conf: what every test needs, and more lines for the top and for the chain's section."""
         self.conf.write_text(
-            f"chain={self.chain}\nprinttoconsole=0\nshrinkdebugfile=0\nfallbackfee=0.0002\nkeypool=5\nlisten=0\n"
+            f"chain={self.chain}\nprinttoconsole=0\nshrinkdebugfile=0\nfallbackfee=0.0002\nkeypool=5\nlisten=0\nrpcdoccheck=1\n"
             f"dnsseed=0\nfixedseeds=0\n{top}\n[{self.chain}]\nconnect=0\n"
             # Coins that anyone can spend are in scripts no standard wallet uses.
             f"{'' if self.chain == 'main' else 'acceptnonstdtxn=1'}\n"
