@@ -154,12 +154,17 @@ fn parse_parts(line: &str) -> Option<Record<'_>> {
     Some(Record {
         category: if category == "all" { "" } else { category },
         level: Level::parse(level)?,
-        file,
+        file: in_source_tree(file),
         line: number.parse().ok()?,
         function,
         thread: if thread == "unknown" { "" } else { thread },
         message,
     })
+}
+
+/// Leaves out where the engine was built, as Core's own build does.
+fn in_source_tree(file: &str) -> &str {
+    file.rsplit_once("/src/").map_or(file, |(_, inner)| inner)
 }
 
 /// Splits `[inner] rest`.
@@ -180,8 +185,8 @@ mod tests {
     #[test]
     fn lines_are_taken_apart() {
         check(
-            "[scheduler] [src/validation.cpp:12] [UpdateTip] [all:info] UpdateTip: [x] y",
-            ("scheduler", "src/validation.cpp", 12, "UpdateTip", "", Level::Info, "UpdateTip: [x] y"),
+            "[scheduler] [/usr/src/engine/src/node/chainstate.cpp:12] [UpdateTip] [all:info] UpdateTip: [x] y",
+            ("scheduler", "node/chainstate.cpp", 12, "UpdateTip", "", Level::Info, "UpdateTip: [x] y"),
         );
         check(
             "[unknown] [txmempool.cpp:3] [operator()] [mempool:debug] a",
