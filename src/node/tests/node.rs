@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl Node {
         let mut argv = vec!["bitcoind".to_owned(), "-regtest".to_owned(), format!("-datadir={}", datadir.display())];
         argv.extend([format!("-rpcport={port}"), "-printtoconsole=0".to_owned(), "-listen=0".to_owned()]);
         argv.extend(options.iter().map(|option| (*option).to_owned()));
-        let (sender, receiver): (Sender<(ProcessConfig, Arc<dyn Chain>)>, Receiver<_>) = channel();
+        let (sender, receiver) = channel();
         let factory: node::WalletFactory = Box::new(move |config, chain| {
             sender.send((config, chain)).unwrap();
             Ok(Arc::new(NoWallet))
