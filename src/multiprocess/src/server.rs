@@ -21,7 +21,7 @@ use crate::peer::Peer;
 use crate::service::CallTrace;
 use crate::thread::{ThreadContext, with_caller};
 use crate::thread_map::{new_thread_map, pooled};
-use crate::{Error, Interface, Kind, Method, ServerCall, Service, shape_capnp, trace};
+use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_capnp, trace};
 
 /// Serves a local object to the other side.
 pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
@@ -257,11 +257,10 @@ impl Work {
             result: None,
         });
         let outcome =
-            catch_unwind(AssertUnwindSafe(|| serve_here(service, index, method, message, &connection, trace)))
-                .unwrap_or_else(|panic| {
-                    (Err(Error::failed(format!("{} panicked: {}", method.name, panic_text(&*panic)))), None)
-                });
-        let (result, text) = outcome;
+            catch_unwind(AssertUnwindSafe(|| serve_here(service, index, method, message, &connection, trace)));
+        let Outcome { result, text, leftovers } = outcome.unwrap_or_else(|panic| {
+            Outcome::refuse(Error::failed(format!("{} panicked: {}", method.name, panic_text(&*panic))))
+        });
         if let Some(start) = start {
             let time = trace::micros(start.elapsed());
             let status = match &result {
@@ -271,7 +270,24 @@ impl Work {
             log::debug!(target: "ipc", "{} sent #{call} {} {time} {status}", connection.peer(), method.name);
         }
         reply.send(result);
+        // Released behind the answer, these do not wake the event loop a second time.
+        drop(leftovers);
         drop(serving);
+    }
+}
+
+/// What serving a call gave.
+struct Outcome {
+    result: Result<Message, Error>,
+    /// The result for the trace.
+    text: Option<String>,
+    /// The parameters and the caller's thread.
+    leftovers: (Option<Incoming>, Option<Object>),
+}
+
+impl Outcome {
+    fn refuse(error: Error) -> Self {
+        Outcome { result: Err(error), text: None, leftovers: (None, None) }
     }
 }
 
@@ -283,17 +299,13 @@ fn serve_here(
     message: Message,
     connection: &crate::Connection,
     trace: Option<CallTrace>,
-) -> (Result<Message, Error>, Option<String>) {
+) -> Outcome {
     let params = Incoming::new(message);
-    let caller = if method.context {
-        match params.callback_thread() {
-            Ok(caller) => caller,
-            Err(error) => return (Err(error), None),
-        }
-    } else {
-        None
+    let caller = match method.context.then(|| params.callback_thread()).transpose() {
+        Ok(caller) => caller.flatten(),
+        Err(error) => return Outcome::refuse(error),
     };
-    with_caller(connection.shared.id, caller, || {
+    let ((result, text), caller) = with_caller(connection.shared.id, caller, || {
         let mut results = Draft::new();
         if method.kind == Kind::Destroy {
             drop(service);
@@ -303,7 +315,8 @@ fn serve_here(
         let served = service.serve(index, &mut call);
         let text = call.trace.and_then(|trace| trace.result);
         (served.map(|()| results.finish()), text)
-    })
+    });
+    Outcome { result, text, leftovers: (Some(params), caller) }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -237,24 +237,28 @@ pub(crate) fn current(queue: &Arc<Queue>, connection: u64) -> (Arc<ThreadContext
     })
 }
 
-/// Runs `work` as a call of `caller` over `connection`.
-pub(crate) fn with_caller<T>(connection: u64, caller: Option<Object>, work: impl FnOnce() -> T) -> T {
+/// Runs `work` as a call of `caller` over `connection`. Gives the caller back, so that it can be released later.
+pub(crate) fn with_caller<T>(connection: u64, caller: Option<Object>, work: impl FnOnce() -> T) -> (T, Option<Object>) {
+    /// Takes the caller off again, also when the work panics.
     struct Pop(bool);
-    impl Drop for Pop {
-        fn drop(&mut self) {
-            if self.0 {
-                let popped = CURRENT.with(|current| current.callers.borrow_mut().pop());
-                drop(popped);
-            }
+    impl Pop {
+        fn take(&mut self) -> Option<Object> {
+            let pushed = std::mem::take(&mut self.0);
+            let popped = pushed.then(|| CURRENT.with(|current| current.callers.borrow_mut().pop()));
+            popped.flatten().map(|(_, caller)| caller)
         }
     }
-    let pop = Pop(caller.is_some());
+    impl Drop for Pop {
+        fn drop(&mut self) {
+            drop(self.take());
+        }
+    }
+    let mut pop = Pop(caller.is_some());
     if let Some(caller) = caller {
         CURRENT.with(|current| current.callers.borrow_mut().push((connection, caller)));
     }
     let result = work();
-    drop(pop);
-    result
+    (result, pop.take())
 }
 
 /// Name of this thread for the other side: process and thread.
