@@ -69,7 +69,7 @@ fn main() {
 fn stamp(library: &Kernel, inputs: &[PathBuf], build: &cc::Build) -> String {
     let mut stamp = format!("{library:?}\n");
     if let Ok(compiler) = build.try_get_compiler() {
-        let _ = writeln!(stamp, "{:?}", compiler.to_command());
+        let _ = writeln!(stamp, "{:?} {:?}", compiler.path(), compiler.args());
     }
     for (dir, lib) in library.lib_dirs.iter().flat_map(|dir| library.static_libs.iter().map(move |lib| (dir, lib))) {
         // A library that was built again may come with other headers.
