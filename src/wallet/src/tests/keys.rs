@@ -162,7 +162,7 @@ fn plain_and_encrypted_keys_in_one_file_are_refused() {
     bench.call("", "createwallet", json!(["w"]));
     bench.restart(&[]);
     let connection = rusqlite::Connection::open(bench.directory.path().join("w/wallet.dat")).unwrap();
-    let sql = "INSERT INTO main SELECT x'14' || CAST('walletdescriptorckey' AS BLOB) || substr(key, 21), value FROM main \
+    let sql = "INSERT INTO main SELECT CAST(x'14' || CAST('walletdescriptorckey' AS BLOB) || substr(key, 21) AS BLOB), value FROM main \
                WHERE instr(key, CAST('walletdescriptorkey' AS BLOB)) = 2 LIMIT 1";
     assert_eq!(connection.execute(sql, []).unwrap(), 1);
     drop(connection);
