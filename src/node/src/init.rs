@@ -10,8 +10,10 @@ mod engine_options;
 mod fd_limit;
 mod interaction;
 mod load;
+mod log_file;
 mod money;
 mod pid_file;
+mod prepare;
 mod signals;
 mod stop;
 mod wallet;
@@ -23,7 +25,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use common::args::{Args, Program};
-use common::chain::Chain;
 use interfaces::{ProcessConfig, WalletLoader};
 
 use crate::chain::LocalChain;
@@ -32,6 +33,7 @@ use crate::events::{EngineListener, EventHub};
 use crate::shutdown::Shutdown;
 use crate::warnings::Warnings;
 use crate::{notify, ui};
+use prepare::{Checked, check};
 use stop::Running;
 
 /// Makes the wallet side, in this process or in another.
@@ -106,11 +108,6 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
     ExitCode::from(shutdown.exit_code())
 }
 
-/// Says whether peers may connect. The table has no default, because `-proxy` and `-connect` change it.
-fn listens(args: &Args) -> bool {
-    args.opt_bool("listen").unwrap_or(true)
-}
-
 /// Describes what the system says, without the number Rust appends.
 fn system_error(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -121,13 +118,6 @@ fn system_error(error: &std::io::Error) -> String {
 fn refuse(text: &str) -> ExitCode {
     ui::error(text);
     ExitCode::FAILURE
-}
-
-/// What is settled before anything is started.
-struct Checked {
-    connections: fd_limit::Connections,
-    paths: Paths,
-    options: kernel::Options,
 }
 
 /// Reads command line and configuration files, and what tests change of a chain's rules.
@@ -169,7 +159,7 @@ fn start(
     if let Some(path) = args.net_path("pid", "bitcoind.pid") {
         running.pid_file = Some(pid_file::PidFile::create(&path)?);
     }
-    open_log(args)?;
+    log_file::open(args)?;
     log::info!(
         "Using at most {} automatic connections ({} file descriptors available)",
         connections.automatic,
@@ -242,100 +232,9 @@ fn start(
     Ok(())
 }
 
-/// Settles options, and checks them and the directories.
-fn check(args: &Args) -> Result<Checked, Failure> {
-    args.soft_set("server", "1");
-    log_version();
-    interaction::apply(args);
-    let connections = check_options(args, args.chain())?;
-    let paths = paths(args)?;
-    let options = engine_options::read(args, args.chain(), &paths)?;
-    for directory in [&paths.net_datadir, &paths.blocks_dir] {
-        common::datadir::probe(directory).map_err(|error| Failure(error.to_string()))?;
-    }
-    Ok(Checked { connections, paths, options })
-}
-
-fn log_version() {
-    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    log::info!("{} version {} ({build} build)", common::version::CLIENT_NAME, common::version::full_version());
-}
-
-fn check_options(args: &Args, chain: Chain) -> Result<fd_limit::Connections, Failure> {
-    let errors = args.section_errors();
-    if !errors.is_empty() {
-        return Err(Failure(errors.iter().map(|error| format!("{error}\n")).collect()));
-    }
-    if chain == Chain::Test {
-        log::info!(
-            "Warning: Support for testnet3 is deprecated and will be removed in an upcoming release. Consider \
-             switching to testnet4."
-        );
-    }
-    let warnings: String = args.section_warnings().iter().map(|warning| format!("{warning}\n")).collect();
-    if !warnings.is_empty() {
-        ui::warning(&warnings);
-    }
-    checks::check(args, chain)?;
-    let connections = fd_limit::raise(args)?;
-    common::logging::configure_categories(args).map_err(|error| error.to_string())?;
-    engine_log::follow_categories();
-    log::info!("Log output may contain privacy-sensitive information. Be cautious when sharing logs.");
-    if args.is_set("mocktime") {
-        let time = Some(args.get_int("mocktime")).filter(|time| *time != 0);
-        common::clock::set_mock_time(time);
-        kernel::set_mock_time(time);
-    }
-    Ok(connections)
-}
-
-fn paths(args: &Args) -> Result<Paths, Failure> {
-    let blocks_dir = args
-        .blocks_dir()
-        .ok_or_else(|| format!("Specified blocks directory \"{}\" does not exist.", args.get_str("blocksdir")))?;
-    std::fs::create_dir_all(&blocks_dir)
-        .map_err(|error| format!("cannot create directory {}: {error}", blocks_dir.display()))?;
-    Ok(Paths { net_datadir: args.net_datadir(), blocks_dir })
-}
-
 fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirLock>, Failure> {
     let lock = |path: &PathBuf| common::datadir::lock(path).map_err(|error| Failure(error.to_string()));
     Ok(vec![lock(&paths.net_datadir)?, lock(&paths.blocks_dir)?])
-}
-
-/// Opens the log and begins it with where everything is.
-fn open_log(args: &Args) -> Result<(), Failure> {
-    let options = common::logging::options(args);
-    common::logging::start(&options).map_err(|error| error.to_string())?;
-    if !args.get_bool("logtimestamps") {
-        log::info!("Startup time: {}", common::time::iso8601(common::clock::now()));
-    }
-    log::info!("Default data directory {}", common::datadir::default_datadir().display());
-    log::info!("Using data directory {}", args.net_datadir().display());
-    match args.config_file_path() {
-        None => log::info!("Config file: <disabled>"),
-        Some(path) if path.is_dir() => log::warn!("Config file: {} (is directory, not file)", path.display()),
-        Some(path) if path.exists() => log::info!("Config file: {}", path.display()),
-        Some(path) if args.is_set("conf") => {
-            ui::warning(&format!("The specified config file {} does not exist", path.display()));
-        }
-        Some(path) => log::info!("Config file: {} (not found, skipping)", path.display()),
-    }
-    args.log_args();
-    if let Some(path) = args.get_path("datadir", "").filter(|path| args.is_set("datadir") && !path.is_absolute()) {
-        log::warn!(
-            "Relative datadir option '{}' specified, which will be interpreted relative to the current working \
-             directory '{}'. This is fragile, because if bitcoin is started in the future from a different location, \
-             it will be unable to locate the current data files. There could also be data loss if bitcoin is started \
-             while in a temporary directory.",
-            path.display(),
-            std::env::current_dir().unwrap_or_default().display()
-        );
-    }
-    if !options.rate_limit {
-        log::info!("Log rate limiting disabled");
-    }
-    Ok(())
 }
 
 /// Loads the wallets, on this side or the other.

@@ -18,6 +18,11 @@ const MIN_RESERVED_WEIGHT: i64 = 2_000;
 /// Longest user agent the network accepts.
 const MAX_SUBVERSION_LENGTH: usize = 256;
 
+/// Says whether peers may connect. The table has no default, because `-proxy` and `-connect` change it.
+pub(super) fn listens(args: &Args) -> bool {
+    args.opt_bool("listen").unwrap_or(true)
+}
+
 /// Checks what can be checked without opening anything.
 pub(crate) fn check(args: &Args, chain: Chain) -> Result<(), String> {
     obsolete(args);
@@ -124,7 +129,7 @@ fn network(args: &Args) -> Result<(), String> {
     if args.get_bool("forcednsseed") && args.opt_bool("dnsseed") == Some(false) {
         return refuse("Cannot set -forcednsseed to true when setting -dnsseed to false.");
     }
-    let listen = super::listens(args);
+    let listen = listens(args);
     let bound = !args.get_all("bind").is_empty() || !args.get_all("whitebind").is_empty();
     if bound && !listen {
         return refuse("Cannot set -bind or -whitebind together with -listen=0");

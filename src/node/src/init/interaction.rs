@@ -25,7 +25,7 @@ pub(crate) fn apply(args: &Args) {
             soft_set(args, "-proxy set", option, "0");
         }
     }
-    if !super::listens(args) {
+    if !super::checks::listens(args) {
         for option in ["natpmp", "discover", "listenonion", "i2pacceptincoming"] {
             soft_set(args, "-listen=0", option, "0");
         }
