@@ -11,7 +11,7 @@ import socket
 import subprocess
 
 from . import process
-from .rpc import Rpc, RpcError
+from .rpc import Rpc
 from .util import Failure, check, equal, wait_until
 
 
@@ -116,13 +116,14 @@ class Node:
             if self.process.poll() is not None:
                 raise Failure(f"the node ended with {self.process.returncode}: {self.err.read_text()[-2000:]}")
             try:
-                return self.new_rpc().getblockcount() >= 0
-            except RpcError as error:
-                if error.code != -28:
-                    raise
+                status, reply = self.new_rpc().request({"id": 1, "method": "getblockcount", "params": []})
             except OSError:
-                pass
-            return False
+                return False
+            if status == 401:
+                return False  # a killed node left its cookie, and the new one is not written yet
+            check(isinstance(reply, dict), f"HTTP {status}: {reply!r}")
+            check(reply["error"] is None or reply["error"]["code"] == -28, reply["error"])
+            return reply["error"] is None
 
         wait_until(ready, "the node answers", self.timeout)
         self._rpc = None
