@@ -1,4 +1,5 @@
 //! The interfaces over real connections, both ends in this process.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
 mod contract;

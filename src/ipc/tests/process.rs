@@ -1,4 +1,5 @@
 //! The interfaces between real processes. The test program is its own child: started with `-ipcfd` it serves.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod trace;
 
