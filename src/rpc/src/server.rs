@@ -13,6 +13,7 @@ mod endpoint;
 mod http;
 mod io;
 mod jsonrpc;
+mod repeated;
 mod subnet;
 mod workers;
 

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::auth::Auth;
+use super::repeated::repeated_parameters;
 use crate::{Registry, Request, RpcError, code};
 
 /// Where a request comes from.
@@ -68,13 +69,27 @@ pub(super) fn answer(registry: &Registry, auth: &Auth, origin: Origin<'_>, body:
         return (StatusCode::FORBIDDEN, None);
     }
     match request {
-        Value::Object(_) => single(registry, auth, origin, &request, &mut envelope),
-        Value::Array(requests) => batch(registry, auth, origin, &requests, &mut envelope),
+        Value::Object(_) => {
+            let repeated = names_parameters(&request).then(|| repeated_parameters(body)).unwrap_or_default();
+            single(registry, auth, origin, (&request, repeated.first()), &mut envelope)
+        }
+        Value::Array(requests) => {
+            let repeated = requests.iter().any(names_parameters).then(|| repeated_parameters(body)).unwrap_or_default();
+            batch(registry, auth, origin, (&requests, &repeated), &mut envelope)
+        }
         _ => failed(&envelope, RpcError::parse("Top-level object parse error")),
     }
 }
 
-fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: &Value, envelope: &mut Envelope) -> Reply {
+/// Says whether parameters are given by name, which alone can be given twice.
+fn names_parameters(request: &Value) -> bool {
+    request.get("params").is_some_and(Value::is_object)
+}
+
+/// A request with the parameter that it names twice, if it does.
+type Body<'a> = (&'a Value, Option<&'a Option<String>>);
+
+fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: Body<'_>, envelope: &mut Envelope) -> Reply {
     let request = match parse(request, origin, envelope) {
         Ok(request) => request,
         Err(error) => return failed(envelope, error),
@@ -91,7 +106,13 @@ fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: &Value,
     }
 }
 
-fn batch(registry: &Registry, auth: &Auth, origin: Origin<'_>, requests: &[Value], envelope: &mut Envelope) -> Reply {
+fn batch(
+    registry: &Registry,
+    auth: &Auth,
+    origin: Origin<'_>,
+    (requests, repeated): (&[Value], &[Option<String>]),
+    envelope: &mut Envelope,
+) -> Reply {
     if auth.is_limited(origin.user) {
         for request in requests {
             let Some(members) = request.as_object() else {
@@ -108,8 +129,9 @@ fn batch(registry: &Registry, auth: &Auth, origin: Origin<'_>, requests: &[Value
         }
     }
     let mut replies = Vec::new();
-    for request in requests {
-        let result = parse(request, origin, envelope).and_then(|request| registry.execute(&request));
+    for (at, request) in requests.iter().enumerate() {
+        let result =
+            parse((request, repeated.get(at)), origin, envelope).and_then(|request| registry.execute(&request));
         if !envelope.is_notification() {
             replies.push(envelope.reply(result));
         }
@@ -129,7 +151,7 @@ fn failed(envelope: &Envelope, error: RpcError) -> Reply {
     (status, Some(envelope.reply(Err(error))))
 }
 
-fn parse(request: &Value, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
+fn parse((request, repeated): Body<'_>, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
     let invalid = |text: &str| Err(RpcError::invalid_request(text));
     let Some(members) = request.as_object() else { return invalid("Invalid Request object") };
     envelope.id = members.get("id").cloned();
@@ -157,6 +179,9 @@ fn parse(request: &Value, origin: Origin<'_>, envelope: &mut Envelope) -> Result
         Some(params @ (Value::Array(_) | Value::Object(_))) => params.clone(),
         Some(_) => return invalid("Params must be an array or object"),
     };
+    if let Some(Some(name)) = repeated {
+        return Err(RpcError::invalid_parameter(format!("Parameter {name} specified multiple times")));
+    }
     Ok(Request { method, params, uri: origin.uri.to_owned(), user: origin.user.to_owned() })
 }
 
