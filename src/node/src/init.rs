@@ -40,13 +40,28 @@ use stop::Running;
 pub type WalletFactory =
     Box<dyn FnOnce(ProcessConfig, Arc<dyn interfaces::Chain>) -> interfaces::Result<Arc<dyn WalletLoader>> + Send>;
 
-/// Why the start failed; the text is shown after `Error: `.
+/// Why the start failed.
 #[derive(Debug)]
-pub(crate) struct Failure(pub String);
+pub(crate) enum Failure {
+    /// An error; shown after `Error: `.
+    Error(String),
+    /// A question that only a user could have answered; shown as it is.
+    Question(String),
+}
+
+impl Failure {
+    /// Tells the user.
+    fn report(&self) {
+        match self {
+            Failure::Error(text) => ui::error(text),
+            Failure::Question(text) => ui::message(text),
+        }
+    }
+}
 
 impl From<String> for Failure {
     fn from(text: String) -> Self {
-        Failure(text)
+        Failure::Error(text)
     }
 }
 
@@ -65,11 +80,11 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
     let start_time = common::clock::system_now();
     let (argv, parent) = match daemon::enter(argv) {
         Ok(entered) => entered,
-        Err(error) => return refuse(&format!("cannot go on in the background: {error}")),
+        Err(error) => return refuse(&format!("cannot go on in the background: {error}").into()),
     };
     let args = match read_options(argv.clone(), program) {
         Ok(args) => Arc::new(args),
-        Err(Failure(text)) => return refuse(&text),
+        Err(failure) => return refuse(&failure),
     };
     if let Some(text) = information(&args) {
         // Nobody may be left to read it.
@@ -78,9 +93,9 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
     }
     let background = parent.is_none() && daemon::wanted(&args);
     if background {
-        return match check(&args).map_err(|Failure(text)| text).and_then(|_| daemon::spawn(&argv)) {
+        return match check(&args).and_then(|_| Ok(daemon::spawn(&argv)?)) {
             Ok(code) => code,
-            Err(text) => refuse(&text),
+            Err(failure) => refuse(&failure),
         };
     }
     let shutdown = Arc::new(Shutdown::new());
@@ -99,8 +114,8 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
             }
             shutdown.wait();
         }
-        Err(Failure(text)) => {
-            ui::error(&text);
+        Err(failure) => {
+            failure.report();
             shutdown.request_failure();
         }
     }
@@ -115,15 +130,15 @@ fn system_error(error: &std::io::Error) -> String {
 }
 
 /// Ends the program before it began.
-fn refuse(text: &str) -> ExitCode {
-    ui::error(text);
+fn refuse(failure: &Failure) -> ExitCode {
+    failure.report();
     ExitCode::FAILURE
 }
 
 /// Reads command line and configuration files, and what tests change of a chain's rules.
 fn read_options(argv: Vec<OsString>, program: Program) -> Result<Args, Failure> {
-    let args = Args::parse(program, argv).map_err(|error| Failure(error.to_string()))?;
-    let warnings = args.init_config().map_err(|error| Failure(error.to_string()))?;
+    let args = Args::parse(program, argv).map_err(|error| Failure::Error(error.to_string()))?;
+    let warnings = args.init_config().map_err(|error| Failure::Error(error.to_string()))?;
     for warning in warnings {
         eprintln!("{warning}");
     }
@@ -134,7 +149,7 @@ fn read_options(argv: Vec<OsString>, program: Program) -> Result<Args, Failure> 
 /// Returns what `-help` or `-version` print, if one of them is given.
 fn information(args: &Args) -> Option<String> {
     if args.get_bool("version") {
-        return Some(common::version::version_text("daemon"));
+        return Some(common::version::about("daemon", args.program().name()));
     }
     args.help_requested().then(|| {
         let name = args.program().name();
@@ -233,18 +248,18 @@ fn start(
 }
 
 fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirLock>, Failure> {
-    let lock = |path: &PathBuf| common::datadir::lock(path).map_err(|error| Failure(error.to_string()));
+    let lock = |path: &PathBuf| common::datadir::lock(path).map_err(|error| Failure::Error(error.to_string()));
     Ok(vec![lock(&paths.net_datadir)?, lock(&paths.blocks_dir)?])
 }
 
 /// Loads the wallets, on this side or the other.
 fn load_wallets(context: &Arc<NodeContext>, factory: WalletFactory, config: ProcessConfig) -> Result<(), Failure> {
-    let unreachable = |error: interfaces::Error| Failure(format!("Cannot start the wallet: {error}"));
+    let unreachable = |error: interfaces::Error| Failure::Error(format!("Cannot start the wallet: {error}"));
     let chain = Arc::new(LocalChain::new(context.clone()));
     let loader = factory(config, chain).map_err(unreachable)?;
     context.set_wallet(Some(loader.clone()));
     ui::init_message("Verifying wallet(s)…");
-    loader.load_wallets().map_err(unreachable)?.map_err(|error| Failure(error.message))
+    loader.load_wallets().map_err(unreachable)?.map_err(|error| Failure::Error(error.message))
 }
 
 /// Starts to answer requests, each with the warm-up error until [`finish`].
@@ -256,7 +271,7 @@ fn start_server(args: &Args) -> Result<rpc::server::Server, Failure> {
         if text != general {
             ui::error(&text);
         }
-        Failure(general)
+        Failure::Error(general)
     })
 }
 

@@ -31,6 +31,12 @@ pub fn error(text: &str) {
     eprintln!("Error: {text}");
 }
 
+/// Shows a text that is neither, on stderr and in the log.
+pub fn message(text: &str) {
+    log::info!("{text}");
+    eprintln!("{text}");
+}
+
 /// Reports something the user should look at, on stderr and in the log.
 pub fn warning(text: &str) {
     log::warn!("{text}");

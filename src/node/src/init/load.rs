@@ -27,9 +27,9 @@ pub(crate) fn open(args: &Args, options: Options, listener: Arc<EngineListener>)
         Ok(kernel) => Ok(Some(kernel)),
         Err(LoadError::Interrupted) => Ok(None),
         Err(error) if error.reindex_may_help() && !reindexing => {
-            Err(Failure(format!("{error}.\nPlease restart with -reindex or -reindex-chainstate to recover.")))
+            Err(Failure::Question(format!("{error}.\nPlease restart with -reindex or -reindex-chainstate to recover.")))
         }
-        Err(error) => Err(Failure(error.to_string())),
+        Err(error) => Err(Failure::Error(error.to_string())),
     }
 }
 

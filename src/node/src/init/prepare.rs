@@ -23,7 +23,7 @@ pub(super) fn check(args: &Args) -> Result<Checked, Failure> {
     let paths = paths(args)?;
     let options = engine_options::read(args, args.chain(), &paths)?;
     for directory in [&paths.net_datadir, &paths.blocks_dir] {
-        common::datadir::probe(directory).map_err(|error| Failure(error.to_string()))?;
+        common::datadir::probe(directory).map_err(|error| Failure::Error(error.to_string()))?;
     }
     Ok(Checked { connections, paths, options })
 }
@@ -36,7 +36,7 @@ fn log_version() {
 fn check_options(args: &Args, chain: Chain) -> Result<fd_limit::Connections, Failure> {
     let errors = args.section_errors();
     if !errors.is_empty() {
-        return Err(Failure(errors.iter().map(|error| format!("{error}\n")).collect()));
+        return Err(Failure::Error(errors.iter().map(|error| format!("{error}\n")).collect()));
     }
     if chain == Chain::Test {
         log::info!(
