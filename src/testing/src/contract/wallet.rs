@@ -36,7 +36,7 @@ pub fn wallet_loader(loader: &Arc<dyn WalletLoader>) {
     };
     assert_eq!(loader.execute_rpc(request).unwrap().map_err(|error| error.code), Err(-32601));
 
-    let made = loader.create_wallet(new_wallet("contract")).unwrap().ok().expect("a new wallet can be made");
+    let made = loader.create_wallet(new_wallet("contract")).unwrap().expect("a new wallet can be made");
     assert_eq!(made.info().unwrap().name, "contract");
     let again = loader.create_wallet(new_wallet("contract")).unwrap();
     assert_eq!(again.err().map(|error| error.code), Some(-4));
