@@ -70,11 +70,12 @@ pub(super) fn answer(registry: &Registry, auth: &Auth, origin: Origin<'_>, body:
     }
     match request {
         Value::Object(_) => {
-            let repeated = names_parameters(&request).then(|| repeated_parameters(body)).unwrap_or_default();
+            let repeated = if names_parameters(&request) { repeated_parameters(body) } else { Vec::new() };
             single(registry, auth, origin, (&request, repeated.first()), &mut envelope)
         }
         Value::Array(requests) => {
-            let repeated = requests.iter().any(names_parameters).then(|| repeated_parameters(body)).unwrap_or_default();
+            let named = requests.iter().any(names_parameters);
+            let repeated = if named { repeated_parameters(body) } else { Vec::new() };
             batch(registry, auth, origin, (&requests, &repeated), &mut envelope)
         }
         _ => failed(&envelope, RpcError::parse("Top-level object parse error")),
