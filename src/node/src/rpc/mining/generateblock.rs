@@ -11,7 +11,7 @@ use super::work::{complete, options, script_of_descriptor, submit, template_erro
 use crate::NodeContext;
 use crate::mining::grind::DEFAULT_MAX_TRIES;
 use crate::mining::template::check;
-use crate::mining::{new_block, regenerate_commitments};
+use crate::mining::{TemplateError, new_block, regenerate_commitments};
 use crate::rpc::shape::transaction::{Encoding, from_hex};
 use crate::rpc::support::{Result, engine_error, parse_address};
 
@@ -70,7 +70,11 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let mut block = new_block(&ctx.kernel, &options, &script, false).map_err(template_error)?.block;
     block.txdata.extend(transactions);
     regenerate_commitments(&mut block);
-    check(&ctx.kernel, &block).map_err(template_error)?;
+    check(&ctx.kernel, &block).map_err(|error| match error {
+        // Only here are the transactions the caller's own, so only here is it their verdict.
+        TemplateError::Invalid(_) => RpcError::verify(error),
+        other => template_error(other),
+    })?;
     let mut tries = DEFAULT_MAX_TRIES;
     let block =
         complete(ctx, block, &mut tries).ok().flatten().ok_or_else(|| RpcError::misc("Failed to make block."))?;

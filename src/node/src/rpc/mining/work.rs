@@ -19,7 +19,7 @@ pub(super) fn template_error(error: TemplateError) -> RpcError {
     match error {
         TemplateError::Kernel(error) => engine_error(error),
         TemplateError::Reward => RpcError::internal(error),
-        TemplateError::Invalid(_) => RpcError::verify(error),
+        TemplateError::Invalid(_) => RpcError::misc(error),
     }
 }
 
