@@ -27,12 +27,14 @@ use convert::{block_ref, coin, fee_rate, internal};
 /// `interfaces::Chain` over the engine of this process.
 pub struct LocalChain {
     context: Arc<NodeContext>,
+    unnamed_wallet: bool,
 }
 
 impl LocalChain {
-    /// Serves the chain of `context`.
-    pub fn new(context: Arc<NodeContext>) -> Self {
-        LocalChain { context }
+    /// Serves the chain of `context`. `unnamed_wallet` says that the wallet without a name is loaded at start-up although
+    /// no setting says so.
+    pub fn new(context: Arc<NodeContext>, unnamed_wallet: bool) -> Self {
+        LocalChain { context, unnamed_wallet }
     }
 }
 
@@ -152,7 +154,7 @@ impl Chain for LocalChain {
     }
 
     fn update_wallet_setting(&self, update: WalletSettingUpdate) -> Result<bool> {
-        match wallet_setting::update(&self.context.args, &update) {
+        match wallet_setting::update(&self.context.args, self.unnamed_wallet, &update) {
             Ok(()) => Ok(true),
             Err(error) => {
                 log::warn!("{error}");

@@ -255,7 +255,8 @@ fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirLock>, Fail
 /// Loads the wallets, on this side or the other.
 fn load_wallets(context: &Arc<NodeContext>, factory: WalletFactory, config: ProcessConfig) -> Result<(), Failure> {
     let unreachable = |error: interfaces::Error| Failure::Error(format!("Cannot start the wallet: {error}"));
-    let chain = Arc::new(LocalChain::new(context.clone()));
+    let unnamed = wallet::loads_unnamed(&context.args, &config);
+    let chain = Arc::new(LocalChain::new(context.clone(), unnamed));
     let loader = factory(config, chain).map_err(unreachable)?;
     context.set_wallet(Some(loader.clone()));
     ui::init_message("Verifying wallet(s)…");

@@ -4,15 +4,17 @@ use common::args::{Args, ArgsError};
 use interfaces::WalletSettingUpdate;
 use serde_json::Value;
 
-/// Puts a wallet on the list or takes it off; a list that says so already is not written.
-pub(super) fn update(args: &Args, update: &WalletSettingUpdate) -> Result<(), ArgsError> {
-    let before = args.dynamic_setting("wallet");
+/// Puts a wallet on the list or takes it off; a list that says so already is not written. Where there is no list,
+/// `unnamed` says that the wallet without a name is loaded all the same, and so is part of the first one.
+pub(super) fn update(args: &Args, unnamed: bool, update: &WalletSettingUpdate) -> Result<(), ArgsError> {
+    let first = || unnamed.then(|| Value::Array(vec!["".into()]));
+    let before = args.dynamic_setting("wallet").or_else(first);
     let after = changed(before.as_ref(), update);
     if before == after {
         return Ok(());
     }
     // Asked again under the lock: another wallet may have been added in between.
-    args.update_setting_with("wallet", |before| changed(before.as_ref(), update))
+    args.update_setting_with("wallet", |before| changed(before.or_else(first).as_ref(), update))
 }
 
 /// Returns the list with the change made; what is no list counts as an empty one only when something is added.

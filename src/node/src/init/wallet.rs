@@ -28,6 +28,12 @@ pub(crate) fn config(args: &Args, chain: Chain, net_datadir: &Path) -> Result<Pr
     })
 }
 
+/// Says whether the wallet side will load the wallet without a name of its own accord: it does where no setting names
+/// wallets, as it did before wallets had names.
+pub(crate) fn loads_unnamed(args: &Args, config: &ProcessConfig) -> bool {
+    !args.is_set("wallet") && Path::new(&config.wallet_dir).join("wallet.dat").is_file()
+}
+
 fn wallet_dir(args: &Args, net_datadir: &Path) -> Result<PathBuf, String> {
     if !args.is_set("walletdir") {
         let wallets = net_datadir.join("wallets");
