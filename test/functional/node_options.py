@@ -3,7 +3,7 @@
 import re
 
 from framework.scenario import main
-from framework.util import contains, equal
+from framework.util import contains, equal, excludes
 
 
 def megabytes(node):
@@ -109,6 +109,12 @@ def run(t):
     t.step("a wrong value")
     node.write_conf()
     node.refuses_to_start("Error: User Agent comment (a/b) contains unsafe characters.", "-uacomment=a/b")
+
+    t.step("an option whose capability is not there is accepted, and the log says so")
+    node.start("-txindex", "-natpmp=0")
+    contains(node.log_text(), "-txindex is accepted but has no effect in this version")
+    excludes(node.log_text(), "-natpmp is accepted")
+    node.stop()
 
 
 main(run)

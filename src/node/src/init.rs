@@ -175,6 +175,9 @@ fn start(
         running.pid_file = Some(pid_file::PidFile::create(&path)?);
     }
     log_file::open(args)?;
+    for option in args.unavailable() {
+        log::warn!("{option} is accepted but has no effect in this version");
+    }
     log::info!(
         "Using at most {} automatic connections ({} file descriptors available)",
         connections.automatic,

@@ -169,10 +169,9 @@ pub(super) static ROWS: &[Opt] = &[
     .multi()
     .str("0")
     .pending(),
-    flag("daemon", DAEMONS, Options, "Go to the background and take commands").bool(false).pending(),
+    flag("daemon", DAEMONS, Options, "Go to the background and take commands").bool(false),
     flag("daemonwait", DAEMONS, Options, "Go to the background once initialisation is done; implies -daemon")
-        .bool(false)
-        .pending(),
+        .bool(false),
     opt(
         "debuglogfile",
         "=<file>",
