@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 use crate::connection::{Role, Shared};
 use crate::message::Message;
 use crate::peer::Peer;
+use crate::server::Leftovers;
 use crate::thread::{AnswerTo, ThreadContext, mark_loop_thread};
 use crate::{Error, Method, Object};
 
@@ -32,7 +33,7 @@ pub(crate) enum Command {
     Call(Box<CallCommand>),
     Cancel { connection: u64, ticket: u64 },
     Release { connection: u64, cap: usize },
-    Served { connection: u64, call: u64, result: Result<Message, Error> },
+    Served { connection: u64, call: u64, result: Result<Message, Error>, leftovers: Leftovers },
     ThreadGone { thread: u64 },
     Close { connection: u64 },
 }
@@ -202,10 +203,12 @@ fn execute(command: Command, queue: &Arc<Queue>, peers: &Peers, chores: &Sender<
                 peer.release(cap);
             }
         }
-        Command::Served { connection, call, result } => {
+        Command::Served { connection, call, result, leftovers } => {
             if let Some(peer) = peer(connection) {
                 peer.served(call, result);
             }
+            // The releases this queues are sent together with the result.
+            drop(leftovers);
         }
         Command::ThreadGone { thread } => {
             let all: Vec<_> = peers.borrow().values().cloned().collect();

@@ -24,6 +24,7 @@ mod slot;
 mod thread;
 mod thread_map;
 mod trace;
+mod writer;
 
 pub use connection::{Connection, Options};
 pub use error::Error;

@@ -168,6 +168,11 @@ impl Incoming {
         &self.imports
     }
 
+    /// Keeps the objects alone.
+    pub(crate) fn into_imports(self) -> Imports {
+        self.imports
+    }
+
     /// The caller's thread, from the context of the call.
     pub(crate) fn callback_thread(&self) -> Result<Option<Object>, Error> {
         let context = self.root::<shape_capnp::with_context::Owned>()?.get_context()?;

@@ -29,7 +29,7 @@ use crate::proxy_capnp::{thread, thread_map};
 use crate::server;
 use crate::thread::{AnswerTo, ThreadContext};
 use crate::thread_map::{ThreadServer, new_thread_map};
-use crate::{Connection, Error, Interface, Kind, Object, shape_capnp};
+use crate::{Connection, Error, Interface, Kind, Object, shape_capnp, writer};
 
 /// Buffers of a connection's stream, each way, in bytes.
 const BUFFER: usize = 64 << 10;
@@ -133,7 +133,7 @@ impl Peer {
     fn start(self: &Rc<Self>, stream: tokio::net::UnixStream, role: Role) {
         let (reader, writer) = stream.into_split();
         let reader = futures::io::BufReader::with_capacity(BUFFER, reader.compat());
-        let writer = futures::io::BufWriter::with_capacity(BUFFER, writer.compat_write());
+        let (writer, flusher) = writer::writer(BUFFER, writer.compat_write());
         let mut limits = ReaderOptions::new();
         limits.traversal_limit_in_words(Some(self.shared.options.message_bytes / 8));
         let side = if matches!(role, Role::Client { .. }) { Side::Client } else { Side::Server };
@@ -151,7 +151,7 @@ impl Peer {
             }
         };
         *self.disconnector.borrow_mut() = Some(rpc.get_disconnector());
-        let task = spawn_local(rpc);
+        let task = spawn_local(writer::drive(rpc, flusher));
         *self.rpc_task.borrow_mut() = Some(task.abort_handle());
         let peer = self.clone();
         spawn_local(async move {

@@ -16,7 +16,7 @@ use capnp_rpc::new_client_from_rc;
 
 use crate::connection::Serving;
 use crate::event_loop::{Command, Queue};
-use crate::message::{Draft, Incoming, Message};
+use crate::message::{Draft, Imports, Incoming, Message};
 use crate::peer::Peer;
 use crate::service::CallTrace;
 use crate::thread::{ThreadContext, with_caller};
@@ -225,20 +225,21 @@ struct Reply {
 }
 
 impl Reply {
-    fn send(mut self, result: Result<Message, Error>) {
-        self.push(result);
+    fn send(mut self, result: Result<Message, Error>, leftovers: Leftovers) {
+        self.push(result, leftovers);
     }
 
-    fn push(&mut self, result: Result<Message, Error>) {
+    fn push(&mut self, result: Result<Message, Error>, leftovers: Leftovers) {
         self.sent = true;
-        self.queue.push(Command::Served { connection: self.connection, call: self.call, result });
+        self.queue.push(Command::Served { connection: self.connection, call: self.call, result, leftovers });
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.sent {
-            self.push(Err(Error::failed("the thread to run the call on is not waiting for one")));
+            let error = Error::failed("the thread to run the call on is not waiting for one");
+            self.push(Err(error), Leftovers::default());
         }
     }
 }
@@ -269,9 +270,8 @@ impl Work {
             };
             log::debug!(target: "ipc", "{} sent #{call} {} {time} {status}", connection.peer(), method.name);
         }
-        reply.send(result);
-        // Released behind the answer, these do not wake the event loop a second time.
-        drop(leftovers);
+        // Handed over with the answer, these do not wake the event loop a second time.
+        reply.send(result, leftovers);
         drop(serving);
     }
 }
@@ -281,13 +281,19 @@ struct Outcome {
     result: Result<Message, Error>,
     /// The result for the trace.
     text: Option<String>,
-    /// The parameters and the caller's thread.
-    leftovers: (Option<Incoming>, Option<Object>),
+    leftovers: Leftovers,
+}
+
+/// What a served call leaves to be released: its parameters and the caller's thread.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    _params: Option<Imports>,
+    _caller: Option<Object>,
 }
 
 impl Outcome {
     fn refuse(error: Error) -> Self {
-        Outcome { result: Err(error), text: None, leftovers: (None, None) }
+        Outcome { result: Err(error), text: None, leftovers: Leftovers::default() }
     }
 }
 
@@ -316,7 +322,7 @@ fn serve_here(
         let text = call.trace.and_then(|trace| trace.result);
         (served.map(|()| results.finish()), text)
     });
-    Outcome { result, text, leftovers: (Some(params), caller) }
+    Outcome { result, text, leftovers: Leftovers { _params: Some(params.into_imports()), _caller: caller } }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
