@@ -1,4 +1,7 @@
 //! The threads that run commands, and the bounded queue in front of them.
+//!
+//! A job goes to the thread that was last to become idle: its caches, and those of the thread that serves it in
+//! another process, are still warm.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,15 +26,17 @@ pub(super) struct Workers {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
 struct Queue {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Wakes each thread.
+    wake: Vec<Condvar>,
 }
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
+    /// Threads without a job, the last to become so at the end.
+    idle: Vec<usize>,
     stopping: bool,
 }
 
@@ -40,7 +45,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self) -> Option<Job> {
+    /// Waits for a job for a thread.
+    fn next(&self, thread: usize) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if state.stopping {
@@ -49,7 +55,10 @@ impl Queue {
             if let Some(job) = state.waiting.pop_front() {
                 return Some(job);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle.push(thread);
+            state = self.wake[thread].wait(state).unwrap_or_else(PoisonError::into_inner);
+            // Still there after a spurious wake-up.
+            state.idle.retain(|idle| *idle != thread);
         }
     }
 }
@@ -57,11 +66,13 @@ impl Queue {
 impl Workers {
     /// Starts threads; at most `limit` jobs wait for one.
     pub(super) fn start(threads: usize, limit: usize) -> io::Result<Workers> {
-        let workers = Workers { queue: Arc::default(), limit, threads: Mutex::default() };
+        let wake = (0..threads).map(|_| Condvar::new()).collect();
+        let queue = Arc::new(Queue { state: Mutex::default(), wake });
+        let workers = Workers { queue, limit, threads: Mutex::default() };
         for number in 0..threads {
             let queue = workers.queue.clone();
             let thread = std::thread::Builder::new().name(format!("http_pool_{number}")).spawn(move || {
-                while let Some(job) = queue.next() {
+                while let Some(job) = queue.next(number) {
                     job();
                 }
             })?;
@@ -80,8 +91,12 @@ impl Workers {
             return Err(Rejected::Full);
         }
         state.waiting.push_back(job);
+        let idle = state.idle.pop();
         drop(state);
-        self.queue.changed.notify_one();
+        // With none idle, the next to finish takes it.
+        if let Some(thread) = idle {
+            self.queue.wake[thread].notify_one();
+        }
         Ok(())
     }
 
@@ -93,7 +108,9 @@ impl Workers {
             std::mem::take(&mut state.waiting)
         };
         drop(dropped);
-        self.queue.changed.notify_all();
+        for thread in &self.queue.wake {
+            thread.notify_one();
+        }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
@@ -114,6 +131,24 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+
+    #[test]
+    fn the_last_to_become_idle_goes_first() {
+        let workers = Workers::start(4, 1).unwrap();
+        let (done, is_done) = mpsc::channel();
+        let run = || {
+            while workers.queue.lock().idle.len() < 4 {
+                std::thread::yield_now();
+            }
+            let done = done.clone();
+            workers.submit(Box::new(move || done.send(std::thread::current().id()).unwrap())).unwrap();
+            is_done.recv().unwrap()
+        };
+        let first = run();
+        for _ in 0..10 {
+            assert_eq!(run(), first);
+        }
+    }
 
     #[test]
     fn a_full_queue_and_the_end() {
