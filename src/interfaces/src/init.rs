@@ -9,14 +9,14 @@ use crate::{Chain, Echo, Error, Result, WalletLoader};
 pub trait Init: Send + Sync {
     /// Makes an [`Echo`].
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
-        Err(Error::unsupported("Init.make_echo"))
+        Err(Error::unsupported("Init.makeEcho"))
     }
 
     /// Makes the wallet side: called once by the node on a wallet process, with the node's configuration and the
     /// chain the wallets follow. Nothing is loaded before [`WalletLoader::load_wallets`].
     fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
         let _ = (config, chain);
-        Err(Error::unsupported("Init.make_wallet_loader"))
+        Err(Error::unsupported("Init.makeWalletLoader"))
     }
 }
 

@@ -34,9 +34,7 @@ impl Glue<'_> {
                 rows,
                 "Method {{ name: \"{name}.{}\", interface_id: {:#x}, ordinal: {}, kind: Kind::{kind}, \
                  context: {context} }},",
-                snake(&method.name),
-                owner.id,
-                method.ordinal
+                method.name, owner.id, method.ordinal
             )
             .expect("writing to a string");
             if let Some(pair) = pair {

@@ -110,7 +110,7 @@ fn a_panic_becomes_an_error_and_the_thread_lives_on() {
     let (_link, loader, _chain) = wallet_link(Some(hook));
     for _ in 0..2 {
         let error = loader.execute_rpc(request("panic", "[]")).unwrap_err();
-        assert_eq!(error, Error::internal("WalletLoader.execute_rpc panicked: out of cheese"));
+        assert_eq!(error, Error::internal("WalletLoader.executeRpc panicked: out of cheese"));
     }
     assert_eq!(loader.execute_rpc(request("echo", "[1]")).unwrap(), Ok("[1]".to_owned()));
 }
@@ -118,9 +118,9 @@ fn a_panic_becomes_an_error_and_the_thread_lives_on() {
 #[test]
 fn errors_cross_as_they_are() {
     for error in [
-        Error::Disconnected { call: "WalletLoader.execute_rpc".to_owned() },
-        Error::unsupported("WalletLoader.execute_rpc"),
-        Error::TimedOut { call: "WalletLoader.execute_rpc".to_owned() },
+        Error::Disconnected { call: "WalletLoader.executeRpc".to_owned() },
+        Error::unsupported("WalletLoader.executeRpc"),
+        Error::TimedOut { call: "WalletLoader.executeRpc".to_owned() },
         Error::internal("disk on fire"),
     ] {
         let answer = error.clone();

@@ -58,5 +58,5 @@ fn chain() {
 fn what_is_not_offered_is_unsupported() {
     let remote = link(KeepInit(Arc::default()));
     let refused = remote.init.make_echo().err();
-    assert_eq!(refused, Some(Error::unsupported("Init.make_echo")));
+    assert_eq!(refused, Some(Error::unsupported("Init.makeEcho")));
 }

@@ -23,7 +23,7 @@ fn before_bootstrap() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(theirs);
     let (_link, init) = ipc::connect_socket(ours, "server").unwrap();
-    assert_eq!(ends(move || init.make_echo().err()), Some(gone("Init.make_echo")));
+    assert_eq!(ends(move || init.make_echo().err()), Some(gone("Init.makeEcho")));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn before_the_first_call() {
     server.close();
     client.wait();
     assert_eq!(echo.echo(String::new()), Err(gone("Echo.echo")));
-    assert_eq!(init.make_echo().err(), Some(gone("Init.make_echo")));
+    assert_eq!(init.make_echo().err(), Some(gone("Init.makeEcho")));
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn during_a_callback() {
         }
         link.client.wait();
         // The wallet's thread learns at once; ours when the callback it runs is done.
-        assert_eq!(errors.recv_timeout(LIMIT).unwrap(), Err(gone("Chain.abort_node")));
+        assert_eq!(errors.recv_timeout(LIMIT).unwrap(), Err(gone("Chain.abortNode")));
         drop(release);
-        assert_eq!(ends(move || call.join().unwrap()), Err(gone("WalletLoader.execute_rpc")));
+        assert_eq!(ends(move || call.join().unwrap()), Err(gone("WalletLoader.executeRpc")));
     }
 }
 

@@ -96,6 +96,6 @@ impl Once {
 
 impl Init for Once {
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
-        self.0.lock().unwrap().take().ok_or(interfaces::Error::unsupported("Init.make_echo"))
+        self.0.lock().unwrap().take().ok_or(interfaces::Error::unsupported("Init.makeEcho"))
     }
 }

@@ -151,7 +151,7 @@ fn a_killed_child() {
     kill(child.pid());
     wait.recv_timeout(LIMIT).unwrap();
     let answer = call.join().unwrap();
-    assert_eq!(answer, Err(Error::Disconnected { call: "WalletLoader.execute_rpc".to_owned() }));
+    assert_eq!(answer, Err(Error::Disconnected { call: "WalletLoader.executeRpc".to_owned() }));
     assert_eq!(child.wait().signal(), Some(9));
     assert_eq!(child.close().signal(), Some(9));
 }
@@ -162,7 +162,7 @@ fn a_child_that_dies_in_a_callback() {
     let pid = child.pid();
     chain.on_abort(move || kill(pid));
     let answer = loader.execute_rpc(request("callback"));
-    assert_eq!(answer, Err(Error::Disconnected { call: "WalletLoader.execute_rpc".to_owned() }));
+    assert_eq!(answer, Err(Error::Disconnected { call: "WalletLoader.executeRpc".to_owned() }));
     // Handles of the dead process can be dropped.
     drop(loader);
     drop(child);

@@ -65,21 +65,21 @@ pub fn trace() {
         let found = lines.iter().any(|line| line.starts_with(start) && line.contains(rest));
         assert!(found, "{start} … {rest} in {lines:#?}");
     };
-    has("server call #", "Init.make_wallet_loader(config: {chain: \"regtest\"");
-    has("client recv #", "Init.make_wallet_loader(config: {chain: \"regtest\"");
-    has("client sent #", "Init.make_wallet_loader");
-    has("server done #", "Init.make_wallet_loader");
-    has("client call #", "Chain.status()");
-    has("server recv #", "Chain.status()");
-    has("client recv #", "Wallet.unlock(passphrase: ***, seconds: 60)");
-    has("client recv #", "{method: \"walletpassphrase\", params: ***");
-    has("client recv #", "{method: \"getbalance\", params: \"[\\\"shown\\\"]\"");
-    has("client sent #", "refused: {code: -18");
+    has("server IPC client send #", "Init.makeWalletLoader(config: {chain: \"regtest\"");
+    has("client IPC server executing request #", "Init.makeWalletLoader(config: {chain: \"regtest\"");
+    has("client IPC server send response #", "Init.makeWalletLoader");
+    has("server IPC client recv #", "Init.makeWalletLoader");
+    has("client IPC client send #", "Chain.status()");
+    has("server IPC server executing request #", "Chain.status()");
+    has("client IPC server executing request #", "Wallet.unlock(passphrase: ***, seconds: 60)");
+    has("client IPC server executing request #", "{method: \"walletpassphrase\", params: ***");
+    has("client IPC server executing request #", "{method: \"getbalance\", params: \"[\\\"shown\\\"]\"");
+    has("client IPC server send response #", "refused: {code: -18");
     assert!(lines.iter().all(|line| line.chars().count() < 400 && !line.contains('\n')));
     // The same call has the same number on both sides.
     let number = |start: &str| {
-        let line = lines.iter().find(|line| line.starts_with(start) && line.contains("rpc_commands")).unwrap();
-        line.split_whitespace().nth(2).unwrap().to_owned()
+        let line = lines.iter().find(|line| line.starts_with(start) && line.contains("rpcCommands")).unwrap();
+        line.split_whitespace().find(|word| word.starts_with('#')).unwrap().to_owned()
     };
-    assert_eq!(number("server call"), number("client recv"));
+    assert_eq!(number("server IPC client send"), number("client IPC server executing"));
 }

@@ -236,6 +236,17 @@ impl Connection {
         }
     }
 
+    /// Waits until no call of the other side is being served and their results are on their way; `false` at the timeout.
+    pub fn wait_served(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.shared.state();
+        while state.active > 0 {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
     /// Waits until the connection ended and no call of the other side is being served; `false` at the timeout.
     pub fn wait_idle(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;

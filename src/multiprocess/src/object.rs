@@ -100,7 +100,7 @@ fn call(
     });
     if start.is_some() {
         let text = trace::shorten(arguments);
-        log::debug!(target: "ipc", "{} call #{id} {}({text})", shared.options.peer, method.name);
+        log::debug!(target: "ipc", "{} IPC client send #{id} {}({text})", shared.options.peer, method.name);
     }
     let answer = thread.wait(ticket, deadline);
     thread.leave(ticket);
@@ -115,7 +115,7 @@ fn call(
             || "ok".to_owned(),
             |error| trace::shorten(|out| fmt::Write::write_fmt(out, format_args!("error: {error}"))),
         );
-        log::debug!(target: "ipc", "{} done #{id} {} {time} {status}", shared.options.peer, method.name);
+        log::debug!(target: "ipc", "{} IPC client recv #{id} {} {time} {status}", shared.options.peer, method.name);
     }
     Ok(Incoming::new(result?))
 }

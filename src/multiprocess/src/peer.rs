@@ -54,11 +54,15 @@ pub(crate) struct Peer {
     pub(crate) local_threads: RefCell<CapabilityServerSet<ThreadServer, thread::Client>>,
     /// Threads for calls that name none.
     pub(crate) pool: RefCell<Vec<Arc<ThreadContext>>>,
+    /// Runs calls of methods that take no context, so that they wait for no other.
+    pub(crate) plain: RefCell<Option<Arc<ThreadContext>>>,
     /// Our calls in progress, by ticket.
     calls: RefCell<HashMap<u64, (AnswerTo, Option<AbortHandle>)>>,
     /// Their calls being served on threads, by number.
     serving: RefCell<HashMap<u64, oneshot::Sender<Result<Message, Error>>>>,
     pub(crate) next_served: Cell<u64>,
+    /// Offers the bootstrap object.
+    serves: Cell<bool>,
     disconnector: RefCell<Option<Disconnector<Side>>>,
     rpc_task: RefCell<Option<AbortHandle>>,
 }
@@ -112,9 +116,11 @@ impl Peer {
             callback_threads: RefCell::default(),
             local_threads: RefCell::default(),
             pool: RefCell::default(),
+            plain: RefCell::default(),
             calls: RefCell::default(),
             serving: RefCell::default(),
             next_served: Cell::new(1),
+            serves: Cell::default(),
             disconnector: RefCell::default(),
             rpc_task: RefCell::default(),
         });
@@ -137,6 +143,10 @@ impl Peer {
         let mut limits = ReaderOptions::new();
         limits.traversal_limit_in_words(Some(self.shared.options.message_bytes / 8));
         let side = if matches!(role, Role::Client { .. }) { Side::Client } else { Side::Server };
+        self.serves.set(side == Side::Server);
+        if self.serves.get() {
+            log::debug!(target: "ipc", "{} IPC server: socket connected", self.shared.options.peer);
+        }
         let network = Box::new(twoparty::VatNetwork::new(reader, writer, side, limits));
         let rpc = match role {
             Role::Server { service } => {
@@ -374,6 +384,9 @@ impl Peer {
         if self.peers.borrow_mut().remove(&self.shared.id).is_none() {
             return;
         }
+        if self.serves.get() {
+            log::debug!(target: "ipc", "{} IPC server: socket disconnected", self.shared.options.peer);
+        }
         let calls = self.calls.take();
         for (_, abort) in calls.values() {
             if let Some(abort) = abort {
@@ -386,7 +399,7 @@ impl Peer {
         drop(self.request_threads.take());
         drop(self.callback_threads.take());
         drop(self.caps.take());
-        for thread in self.pool.take() {
+        for thread in self.pool.take().into_iter().chain(self.plain.take()) {
             thread.close();
         }
         drop(self.disconnector.take());

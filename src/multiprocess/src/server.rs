@@ -20,7 +20,7 @@ use crate::message::{Draft, Imports, Incoming, Message};
 use crate::peer::Peer;
 use crate::service::CallTrace;
 use crate::thread::{ThreadContext, with_caller};
-use crate::thread_map::{new_thread_map, pooled};
+use crate::thread_map::{new_thread_map, plain, pooled};
 use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_capnp, trace};
 
 /// Serves a local object to the other side.
@@ -142,7 +142,7 @@ impl ObjectServer {
         };
 
         let receiver = self.peer.begin_serving(call);
-        let cancelled = Cancelled { peer: &self.peer, call, flag: Arc::default() };
+        let mut cancelled = Cancelled { peer: &self.peer, call, flag: Arc::default(), done: false };
         let work = Work {
             service,
             index,
@@ -154,9 +154,15 @@ impl ObjectServer {
             connection: self.peer.connection(),
             serving: self.peer.shared.serving(),
         };
+        if trace::enabled() {
+            let peer = &self.peer.shared.options.peer;
+            log::debug!(target: "ipc", "{peer} IPC server post request #{call} {} to {}", method.name, thread.name());
+        }
         thread.post(Box::new(move || work.run()));
-        let message = receiver.await.map_err(|_| Error::Disconnected)??;
+        let answer = receiver.await;
+        cancelled.done = true;
         drop(cancelled);
+        let message = answer.map_err(|_| Error::Disconnected)??;
 
         let table = self.peer.export(&message.caps, None);
         results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
@@ -169,11 +175,11 @@ impl ObjectServer {
     ) -> Result<Arc<ThreadContext>, capnp::Error> {
         let peer = &self.peer;
         if !method.context {
-            return Ok(pooled(peer, true)?);
+            return Ok(plain(peer)?);
         }
         let context = params.hook.get()?.get_as::<shape_capnp::with_context::Reader<'_>>()?.get_context()?;
         if !context.has_thread() {
-            return Ok(pooled(peer, false)?);
+            return Ok(pooled(peer)?);
         }
         let client = context.get_thread()?;
         let known = peer.local_threads.borrow().get_local_server_of_resolved(&client);
@@ -194,10 +200,16 @@ struct Cancelled<'a> {
     peer: &'a Peer,
     call: u64,
     flag: Arc<AtomicBool>,
+    done: bool,
 }
 
 impl Drop for Cancelled<'_> {
     fn drop(&mut self) {
+        if !self.done {
+            let Cancelled { peer, call, .. } = self;
+            let name = &peer.shared.options.peer;
+            log::debug!(target: "ipc", "{name} IPC server request #{call} canceled while executing");
+        }
         self.flag.store(true, Ordering::Relaxed);
         self.peer.end_serving(self.call);
     }
@@ -248,6 +260,8 @@ impl Work {
     fn run(self) {
         let Work { service, index, method, call, message, cancelled, reply, connection, serving } = self;
         if cancelled.load(Ordering::Relaxed) {
+            let peer = connection.peer();
+            log::debug!(target: "ipc", "{peer} IPC server request #{call} canceled before it could be executed");
             return;
         }
         let start = trace::enabled().then(Instant::now);
@@ -268,7 +282,10 @@ impl Work {
                 Ok(_) => text.unwrap_or_else(|| "ok".to_owned()),
                 Err(error) => trace::shorten(|out| std::fmt::Write::write_fmt(out, format_args!("error: {error}"))),
             };
-            log::debug!(target: "ipc", "{} sent #{call} {} {time} {status}", connection.peer(), method.name);
+            log::debug!(target: "ipc", "{} IPC server send response #{call} {} {time} {status}", connection.peer(), method.name);
+        }
+        if cancelled.load(Ordering::Relaxed) {
+            log::debug!(target: "ipc", "{} IPC server request #{call} interrupted (canceled)", connection.peer());
         }
         // Handed over with the answer, these do not wake the event loop a second time.
         reply.send(result, leftovers);

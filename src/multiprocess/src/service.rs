@@ -105,7 +105,7 @@ impl<'a> ServerCall<'a> {
     pub fn trace_request(&self, arguments: impl FnOnce(&mut Short) -> std::fmt::Result) {
         if let Some(trace) = &self.trace {
             let text = crate::trace::shorten(arguments);
-            log::debug!(target: "ipc", "{} recv #{} {}({text})", trace.connection, trace.id, trace.name);
+            log::debug!(target: "ipc", "{} IPC server executing request #{} {}({text})", trace.connection, trace.id, trace.name);
         }
     }
 

@@ -87,17 +87,20 @@ impl thread_map::Server for ThreadMapServer {
     }
 }
 
-/// Returns the thread of the pool with the least to do; makes one if `make` and there is none.
-pub(crate) fn pooled(peer: &Peer, make: bool) -> Result<Arc<ThreadContext>, Error> {
+/// Returns the thread of the pool with the least to do.
+pub(crate) fn pooled(peer: &Peer) -> Result<Arc<ThreadContext>, Error> {
     let least = peer.pool.borrow().iter().min_by_key(|thread| thread.load()).cloned();
-    if let Some(thread) = least {
-        return Ok(thread);
+    least.ok_or_else(|| Error::failed("no thread specified and no pool configured"))
+}
+
+/// Returns the thread for methods that take no context, made at their first call. Such methods do not take time and
+/// may be what ends a call on another thread, so they queue behind nothing but themselves.
+pub(crate) fn plain(peer: &Peer) -> Result<Arc<ThreadContext>, Error> {
+    if let Some(thread) = &*peer.plain.borrow() {
+        return Ok(thread.clone());
     }
-    if !make {
-        return Err(Error::failed("no thread specified and no pool configured"));
-    }
-    let thread = spawn(peer, "pool/0", peer.shared.options.threads)?;
-    peer.pool.borrow_mut().push(thread.clone());
+    let thread = spawn(peer, "calls without a thread", peer.shared.options.threads)?;
+    *peer.plain.borrow_mut() = Some(thread.clone());
     Ok(thread)
 }
 

@@ -36,16 +36,16 @@ impl WalletLoader for NoWallet {
         Ok(Vec::new())
     }
     fn execute_rpc(&self, _: RpcRequest) -> Result<std::result::Result<String, RpcError>> {
-        Err(interfaces::Error::unsupported("WalletLoader.execute_rpc"))
+        Err(interfaces::Error::unsupported("WalletLoader.executeRpc"))
     }
     fn rpc_help(&self, _: String) -> Result<Option<String>> {
         Ok(None)
     }
     fn create_wallet(&self, _: CreateWallet) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-        Err(interfaces::Error::unsupported("WalletLoader.create_wallet"))
+        Err(interfaces::Error::unsupported("WalletLoader.createWallet"))
     }
     fn load_wallet(&self, _: String) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-        Err(interfaces::Error::unsupported("WalletLoader.load_wallet"))
+        Err(interfaces::Error::unsupported("WalletLoader.loadWallet"))
     }
     fn wallets(&self) -> Result<Vec<Arc<dyn Wallet>>> {
         Ok(Vec::new())

@@ -75,7 +75,7 @@ mod tests {
             Ok(Ok(()))
         }
         fn rpc_commands(&self) -> Result<Vec<RpcCommand>> {
-            Err(Error::unsupported("WalletLoader.rpc_commands"))
+            Err(Error::unsupported("WalletLoader.rpcCommands"))
         }
         fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, interfaces::RpcError>> {
             (self.reply)(request)
@@ -84,10 +84,10 @@ mod tests {
             Ok((command == "known").then(|| "known\n".to_owned()))
         }
         fn create_wallet(&self, _: CreateWallet) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-            Err(Error::unsupported("WalletLoader.create_wallet"))
+            Err(Error::unsupported("WalletLoader.createWallet"))
         }
         fn load_wallet(&self, _: String) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-            Err(Error::unsupported("WalletLoader.load_wallet"))
+            Err(Error::unsupported("WalletLoader.loadWallet"))
         }
         fn wallets(&self) -> Result<Vec<Arc<dyn Wallet>>> {
             Ok(Vec::new())
@@ -120,7 +120,7 @@ mod tests {
             Err((-18, "No wallet is loaded.")),
         );
         check(
-            |_| Err(Error::Disconnected { call: "WalletLoader.execute_rpc".to_owned() }),
+            |_| Err(Error::Disconnected { call: "WalletLoader.executeRpc".to_owned() }),
             Err((-9, "The wallet process is gone; wallet commands are not available until the node is restarted")),
         );
         check(|_| Err(Error::internal("broken")), Err((-1, "broken")));
