@@ -6,6 +6,13 @@
 
 using Proxy = import "/mp/proxy.capnp";
 
+struct BlockRef $Proxy.wrap("TipRef") {
+    # Bitcoin Core's.
+
+    hash @0 :Data;
+    height @1 :Int32;
+}
+
 interface Subscription $Proxy.wrap("Subscription") {
     # Keeps a callback registered until it is destroyed.
 

@@ -16,6 +16,8 @@ mod chain;
 mod echo;
 mod error;
 mod init;
+mod mining;
+mod mining_v30;
 mod rpc;
 mod subscription;
 mod wallet;
@@ -26,8 +28,14 @@ pub use chain::{
 };
 pub use echo::Echo;
 pub use error::{Error, Result};
-pub use init::{Init, ProcessConfig, Setting};
-pub use rpc::{RpcCommand, RpcError, RpcRequest};
+pub use init::{ClientV30, Init, ProcessConfig, Setting};
+pub use mining::{
+    BlockCheck, BlockCheckOptions, BlockCreateOptions, BlockTemplate, BlockWaitOptions, CoinbaseTx, Mining, TipRef,
+};
+pub use mining_v30::{
+    BlockCheckOptionsV30, BlockCreateOptionsV30, BlockTemplateV30, BlockWaitOptionsV30, MiningV30, mining_as_v30,
+};
+pub use rpc::{Rpc, RpcCommand, RpcError, RpcRequest};
 pub use subscription::Subscription;
 pub use wallet::{
     AddressType, Balances, CreateWallet, Recipient, Spend, Wallet, WalletCoin, WalletError, WalletInfo, WalletLoader,

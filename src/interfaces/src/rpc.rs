@@ -1,4 +1,19 @@
-//! JSON-RPC commands as data that crosses processes: how the node serves commands that live in the wallet process.
+//! JSON-RPC that crosses processes: to a node in the place of HTTP, and from the node to the wallet process, whose
+//! commands it serves.
+
+use crate::Result;
+
+/// A node's JSON-RPC for programs that reach it over a socket.
+///
+/// Implemented by the node; called by `bitcoin-cli`. Whoever holds it may run every command: there are no credentials.
+pub trait Rpc: Send + Sync {
+    /// Executes one request, or a batch, as the HTTP server does.
+    ///
+    /// `request` is the JSON of the body; `uri` the path it would be posted to, such as `/wallet/name`; `user` the name
+    /// that `-rpcwhitelist` applies to. Returns the JSON of the reply, errors of commands included; `null` where HTTP
+    /// has no body.
+    fn execute_rpc(&self, request: String, uri: String, user: String) -> Result<String>;
+}
 
 /// One RPC command as the process that implements it announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The generator's state, and the code that moves one value between a Rust expression and a field or list element.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::matching::{self, Fields};
 use super::native::{Native, Ty};
@@ -16,6 +16,8 @@ pub struct Glue<'a> {
     /// Types whose conversions are needed: native name to schema id.
     pub(super) types: BTreeMap<String, u64>,
     todo: VecDeque<String>,
+    /// Structs whose look in the trace is emitted.
+    pub(super) shown: BTreeSet<String>,
 }
 
 /// Rust expressions that differ between a field of a struct and an element of a list.
@@ -28,7 +30,15 @@ pub struct Place {
 
 impl<'a> Glue<'a> {
     pub fn new(native: &'a Native, schema: &'a Schema) -> Self {
-        Glue { native, schema, out: String::new(), errors: Vec::new(), types: BTreeMap::new(), todo: VecDeque::new() }
+        Glue {
+            native,
+            schema,
+            out: String::new(),
+            errors: Vec::new(),
+            types: BTreeMap::new(),
+            todo: VecDeque::new(),
+            shown: BTreeSet::new(),
+        }
     }
 
     pub fn error(&mut self, message: String) {
@@ -155,6 +165,9 @@ impl<'a> Glue<'a> {
                 format!("if let Some(item) = item {{ let mut out = list.reborrow().get(index); {set} }}")
             }
             (Ty::Bitcoin(_), schema::Ty::Data) => "list.set(index, &convert::bytes(item));".to_owned(),
+            (Ty::Option(inner), schema::Ty::Data) if inner.empty_is_none() => {
+                "if let Some(item) = item { list.set(index, &convert::bytes(item)); }".to_owned()
+            }
             (Ty::Named(_), schema::Ty::Struct(_)) => match self.function(place, ty, other) {
                 Some(name) => format!("build_{name}(item, list.reborrow().get(index), exports)?;"),
                 None => String::new(),
@@ -178,6 +191,7 @@ impl<'a> Glue<'a> {
             (Ty::String, schema::Ty::Text) => Some(format!("{value}.as_str()")),
             (Ty::Bytes, schema::Ty::Data) => Some(format!("{value}.as_slice()")),
             (Ty::Amount, schema::Ty::Number("i64")) => Some(format!("convert::amount_to(*{value})?")),
+            (Ty::SignedAmount, schema::Ty::Number("i64")) => Some(format!("{value}.to_sat()")),
             (Ty::FeeRate, schema::Ty::Number("u64")) => Some(format!("{value}.to_sat_per_kwu()")),
             (Ty::Named(_), schema::Ty::Enum(_)) => {
                 self.function(place, ty, other).map(|name| format!("build_{name}({value})"))
@@ -200,7 +214,9 @@ impl<'a> Glue<'a> {
             let from = format!("from.get_{rust}(){}", if fallible { "?" } else { "" });
             glue.get(&place, &from, ty, &field.ty)
         };
-        if let Ty::Option(inner) = ty {
+        if let Ty::Option(inner) = ty
+            && !(inner.empty_is_none() && matches!(field.ty, schema::Ty::Data))
+        {
             let condition = match fields.take(&format!("has{}", capital(&key))) {
                 Some(flag) => format!("from.get_{}()", snake(&flag.name)),
                 None => format!("from.has_{rust}()"),
@@ -220,6 +236,11 @@ impl<'a> Glue<'a> {
             (Ty::Bytes, schema::Ty::Data) => format!("{from}.to_vec()"),
             (Ty::Bitcoin(_), schema::Ty::Data) => format!("convert::read::<{ty}>({from}, {label:?})?"),
             (Ty::Amount, schema::Ty::Number("i64")) => format!("convert::amount_from({from}, {label:?})?"),
+            (Ty::SignedAmount, schema::Ty::Number("i64")) => format!("bitcoin::SignedAmount::from_sat({from})"),
+            (Ty::Option(inner), schema::Ty::Data) if inner.empty_is_none() => {
+                let get = self.get(place, "from", inner, other);
+                format!("{{ let from = {from}; if from.is_empty() {{ None }} else {{ Some({get}) }} }}")
+            }
             (Ty::FeeRate, schema::Ty::Number("u64")) => format!("bitcoin::FeeRate::from_sat_per_kwu({from})"),
             (Ty::Named(_), schema::Ty::Enum(_)) => match self.function(place, ty, other) {
                 Some(name) => format!("read_{name}({from})"),

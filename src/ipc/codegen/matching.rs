@@ -23,6 +23,14 @@ pub fn flatten<'a>(
     inherited.chain(interface.methods.iter().map(|method| (interface, method))).collect()
 }
 
+/// Says whether a trait method and a schema method are the same.
+fn same(native: &native::Method, schema: &schema::Method) -> bool {
+    match &schema.native {
+        Some(name) => native.name == *name,
+        None => camel(&native.name) == schema.name,
+    }
+}
+
 /// The runtime's own methods.
 pub fn is_runtime_method(name: &str) -> bool {
     name == "construct" || name == "destroy"
@@ -60,7 +68,7 @@ pub fn methods<'a>(
 ) -> Vec<Option<Pair<'a>>> {
     let all = flatten(schema, interface);
     for method in &found.methods {
-        if !all.iter().any(|(_, known)| known.name == camel(&method.name)) {
+        if !all.iter().any(|(_, known)| same(method, known)) {
             errors.push(format!(
                 "trait method {}::{} has no method {} in {}",
                 found.name,
@@ -75,7 +83,7 @@ pub fn methods<'a>(
             if is_runtime_method(&method.name) {
                 return None;
             }
-            let native = found.methods.iter().find(|known| camel(&known.name) == method.name);
+            let native = found.methods.iter().find(|known| same(known, method));
             if native.is_none() {
                 errors.push(format!(
                     "schema method {}.{} has no counterpart in trait {}",

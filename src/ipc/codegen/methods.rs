@@ -9,9 +9,12 @@ use super::types::is_secret;
 use super::{schema, snake};
 
 /// Methods whose results never appear in the trace.
-const SECRET_RESULTS: &[(&str, &str)] = &[("WalletLoader", "execute_rpc")];
+const SECRET_RESULTS: &[(&str, &str)] = &[("Rpc", "execute_rpc"), ("WalletLoader", "execute_rpc")];
 
-impl Glue<'_> {
+/// Arguments that are secret depending on what they hold: method, argument.
+const GUARDED_ARGS: &[(&str, &str)] = &[("Rpc::execute_rpc", "request")];
+
+impl<'a> Glue<'a> {
     /// Emits everything for one trait and its interface.
     pub fn interface(&mut self, found: &native::Trait, interface: &schema::Interface) {
         let mut errors = Vec::new();
@@ -34,7 +37,7 @@ impl Glue<'_> {
                 rows,
                 "Method {{ name: \"{name}.{}\", interface_id: {:#x}, ordinal: {}, kind: Kind::{kind}, \
                  context: {context} }},",
-                method.name, owner.id, method.ordinal
+                method.name, owner.wire_id, method.ordinal
             )
             .expect("writing to a string");
             if let Some(pair) = pair {
@@ -104,7 +107,7 @@ impl Glue<'_> {
             build += &format!("{{ let {0} = &{0}; ", arg.name);
             build += &self.set_field(&mut fields, &arg.name, &at, &arg.name, &arg.ty);
             build += "}\n";
-            show += &show_arg(index, &arg.name);
+            show += &show_arg(index, &label, &arg.name);
         }
         fields.finish(&label, self);
         let read = self.read_results(results, &label, &native.result);
@@ -137,7 +140,7 @@ impl Glue<'_> {
             let at = format!("{label}({})", arg.name);
             let get = self.get_field(&mut fields, &arg.name, &at, &arg.ty);
             writeln!(read, "let {}: {} = {get};", arg.name, arg.ty).expect("writing to a string");
-            show += &show_arg(index, &arg.name);
+            show += &show_arg(index, &label, &arg.name);
             args.push(arg.name.as_str());
         }
         let args = args.join(", ");
@@ -159,6 +162,17 @@ impl Glue<'_> {
         )
     }
 
+    /// The struct whose fields are the method's results one by one, where there is no result that is the struct.
+    fn spread(&self, results: &schema::Struct, ty: &Ty) -> Option<&'a native::Struct> {
+        let Ty::Named(name) = ty else { return None };
+        let whole = results.fields.iter().find(|field| field.name == "result");
+        if whole.is_some_and(|field| matches!(field.ty, schema::Ty::Struct(_) | schema::Ty::Enum(_))) {
+            return None;
+        }
+        let native = self.native;
+        native.structs.iter().find(|known| known.name == *name)
+    }
+
     /// Code that fills the results `out` from `result`.
     fn build_results(&mut self, results: &schema::Struct, label: &str, ty: &Ty) -> String {
         let mut fields = Fields::new(results);
@@ -172,9 +186,16 @@ impl Glue<'_> {
                 let set_err = self.set_field(&mut fields, "error", label, "error", err);
                 format!("match &result {{ Ok(value) => {{ {set_ok} }} Err(error) => {{ {set_err} }} }}\n")
             }
-            ty => {
-                format!("{{ let result = &result; {} }}\n", self.set_field(&mut fields, "result", label, "result", ty))
-            }
+            ty => match self.spread(results, ty) {
+                Some(found) => {
+                    self.show_struct(found);
+                    self.set_all(&mut fields, found, "&result")
+                }
+                None => {
+                    let set = self.set_field(&mut fields, "result", label, "result", ty);
+                    format!("{{ let result = &result; {set} }}\n")
+                }
+            },
         };
         fields.finish(&format!("the result of {label}"), self);
         code
@@ -193,7 +214,10 @@ impl Glue<'_> {
                 let get_err = self.get_field(&mut fields, "error", label, err);
                 format!("if from.has_error() {{ return Ok(Err({get_err})); }}\nOk(Ok({get_ok}))")
             }
-            ty => format!("Ok({})", self.get_field(&mut fields, "result", label, ty)),
+            ty => match self.spread(results, ty) {
+                Some(found) => format!("Ok({})", self.get_all(&mut fields, found)),
+                None => format!("Ok({})", self.get_field(&mut fields, "result", label, ty)),
+            },
         };
         fields.finish(&format!("the result of {label}"), self);
         code
@@ -201,9 +225,17 @@ impl Glue<'_> {
 }
 
 /// Code that prints one argument for the trace, or that it is secret.
-fn show_arg(index: usize, name: &str) -> String {
+fn show_arg(index: usize, method: &str, name: &str) -> String {
     let comma = if index == 0 { "" } else { ", " };
-    let value =
-        if is_secret(name) { "text.write_str(redact::HIDDEN)?;".to_owned() } else { format!("{name}.show(text)?;") };
-    format!("text.write_str(\"{comma}{name}: \")?; {value} ")
+    let head = format!("text.write_str(\"{comma}{name}: \")?; ");
+    if is_secret(name) {
+        return head + "text.write_str(redact::HIDDEN)?; ";
+    }
+    if GUARDED_ARGS.contains(&(method, name)) {
+        return format!(
+            "{head}if redact::may_hold_secret(&{name}) {{ text.write_str(redact::HIDDEN)?; }} else {{ \
+             {name}.show(text)?; }} "
+        );
+    }
+    format!("{head}{name}.show(text)?; ")
 }

@@ -62,6 +62,7 @@ pub enum Ty {
     /// A type of the bitcoin crate that travels as bytes.
     Bitcoin(String),
     Amount,
+    SignedAmount,
     FeeRate,
     /// A struct or enum of the crate.
     Named(String),
@@ -73,9 +74,17 @@ pub enum Ty {
 }
 
 /// Types of the bitcoin crate that travel as bytes.
-const BITCOIN: &[&str] = &["Txid", "Wtxid", "BlockHash", "Transaction", "Block", "ScriptBuf", "OutPoint", "TxOut"];
+const BITCOIN: &[&str] =
+    &["Txid", "Wtxid", "BlockHash", "TxMerkleNode", "Transaction", "Block", "Header", "ScriptBuf", "OutPoint", "TxOut"];
 
 const NUMBERS: &[&str] = &["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64"];
+
+impl Ty {
+    /// Travels as bytes of which there are never none, so that no bytes stand for "none".
+    pub fn empty_is_none(&self) -> bool {
+        matches!(self, Ty::Bitcoin(name) if name == "Transaction" || name == "Block")
+    }
+}
 
 impl fmt::Display for Ty {
     /// Prints the type as generated code names it.
@@ -86,8 +95,10 @@ impl fmt::Display for Ty {
             Ty::Number(name) => f.write_str(name),
             Ty::String => f.write_str("String"),
             Ty::Bytes => f.write_str("Vec<u8>"),
+            Ty::Bitcoin(name) if name == "Header" => f.write_str("bitcoin::block::Header"),
             Ty::Bitcoin(name) => write!(f, "bitcoin::{name}"),
             Ty::Amount => f.write_str("bitcoin::Amount"),
+            Ty::SignedAmount => f.write_str("bitcoin::SignedAmount"),
             Ty::FeeRate => f.write_str("bitcoin::FeeRate"),
             Ty::Named(name) => write!(f, "interfaces::{name}"),
             Ty::Object(name) => write!(f, "Arc<dyn interfaces::{name}>"),
@@ -220,6 +231,7 @@ fn ty(kind: &Type) -> Result<Ty, String> {
         ("bool", 0) => Ty::Bool,
         ("String", 0) => Ty::String,
         ("Amount", 0) => Ty::Amount,
+        ("SignedAmount", 0) => Ty::SignedAmount,
         ("FeeRate", 0) => Ty::FeeRate,
         ("Arc", 1) => inner.remove(0),
         ("Option", 1) => Ty::Option(Box::new(inner.remove(0))),

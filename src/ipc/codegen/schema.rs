@@ -7,8 +7,31 @@ use capnp::message::ReaderOptions;
 use capnp::schema_capnp::{annotation, code_generator_request, field, node, type_, value};
 use capnpc::codegen::GeneratorContext;
 
-/// `$Proxy.wrap` is found by its name: its id depends on nothing else.
-const WRAP: &str = "wrap";
+/// Annotations are found by their names: ids depend on nothing else.
+const ANNOTATIONS: [&str; 3] = ["wrap", "name", "speaksAs"];
+
+/// Ids of the annotations that are in use.
+#[derive(Default)]
+struct Annotations([Option<u64>; 3]);
+
+impl Annotations {
+    /// The text of one of them on a node, field or method.
+    fn text(
+        &self,
+        which: &str,
+        found: capnp::struct_list::Reader<'_, annotation::Owned>,
+    ) -> capnp::Result<Option<String>> {
+        let id = ANNOTATIONS.iter().zip(self.0).find(|(name, _)| **name == which).and_then(|(_, id)| id);
+        for found in found {
+            if Some(found.get_id()) == id
+                && let value::Text(text) = found.get_value()?.which()?
+            {
+                return text?.to_string().map(Some).map_err(Into::into);
+            }
+        }
+        Ok(None)
+    }
+}
 
 /// What the schemas define.
 #[derive(Default)]
@@ -20,6 +43,10 @@ pub struct Schema {
 
 pub struct Interface {
     pub id: u64,
+    /// Its id on the wire: another's, if it stands in for that one.
+    pub wire_id: u64,
+    /// The interface it stands in for, by display name.
+    speaks_as: Option<String>,
     /// As the schema names it, with its file.
     pub display: String,
     /// Path of its generated module.
@@ -32,6 +59,8 @@ pub struct Interface {
 
 pub struct Method {
     pub name: String,
+    /// Name in the trait, where it does not follow from `name`.
+    pub native: Option<String>,
     pub ordinal: u16,
     pub params: u64,
     pub results: u64,
@@ -117,19 +146,23 @@ pub fn load(mut request: &[u8]) -> capnp::Result<Schema> {
     let message = capnp::serialize::read_message(&mut request, options)?;
     let context = GeneratorContext::new(&message)?;
     let nodes = message.get_root::<code_generator_request::Reader<'_>>()?.get_nodes()?;
-    let mut wrap_id = None;
+    let mut annotations = Annotations::default();
     for node in nodes {
-        if matches!(node.which(), Ok(node::Annotation(_))) && short_name(node)? == WRAP {
-            wrap_id = Some(node.get_id());
+        if matches!(node.which(), Ok(node::Annotation(_))) {
+            let name = short_name(node)?;
+            if let Some(index) = ANNOTATIONS.iter().position(|known| *known == name) {
+                annotations.0[index] = Some(node.get_id());
+            }
         }
     }
+    let annotations = &annotations;
     let mut schema = Schema::default();
     for node in nodes {
         let id = node.get_id();
         if !context.scope_map.contains_key(&id) {
             // Parameter structs have no place in the module tree; they are named after their method.
             if let node::Struct(inner) = node.which()? {
-                schema.structs.insert(id, structure(node, inner, String::new(), wrap_id)?);
+                schema.structs.insert(id, structure(node, inner, String::new(), annotations)?);
             }
             continue;
         }
@@ -141,17 +174,28 @@ pub fn load(mut request: &[u8]) -> capnp::Result<Schema> {
                 for (ordinal, method) in inner.get_methods()?.iter().enumerate() {
                     methods.push(Method {
                         name: method.get_name()?.to_string()?,
+                        native: annotations.text("name", method.get_annotations()?)?,
                         ordinal: u16::try_from(ordinal).map_err(|error| capnp::Error::failed(error.to_string()))?,
                         params: method.get_param_struct_type(),
                         results: method.get_result_struct_type(),
                     });
                 }
                 let supers = inner.get_superclasses()?.iter().map(|superclass| superclass.get_id()).collect();
-                let wraps = wrapped(node, wrap_id)?;
-                schema.interfaces.push(Interface { id, display, module, wraps, supers, methods });
+                let wraps = wrapped(node, annotations)?;
+                let speaks_as = annotations.text("speaksAs", node.get_annotations()?)?;
+                schema.interfaces.push(Interface {
+                    id,
+                    wire_id: id,
+                    speaks_as,
+                    display,
+                    module,
+                    wraps,
+                    supers,
+                    methods,
+                });
             }
             node::Struct(inner) => {
-                schema.structs.insert(id, structure(node, inner, module, wrap_id)?);
+                schema.structs.insert(id, structure(node, inner, module, annotations)?);
             }
             node::Enum(inner) => {
                 let mut enumerants = Vec::new();
@@ -164,6 +208,14 @@ pub fn load(mut request: &[u8]) -> capnp::Result<Schema> {
             _ => {}
         }
     }
+    let ids: HashMap<_, _> = schema.interfaces.iter().map(|known| (known.display.clone(), known.id)).collect();
+    for interface in &mut schema.interfaces {
+        if let Some(other) = &interface.speaks_as {
+            let missing =
+                || capnp::Error::failed(format!("{} speaks as {other}, which is not there", interface.display));
+            interface.wire_id = *ids.get(other).ok_or_else(missing)?;
+        }
+    }
     schema.interfaces.sort_by(|a, b| a.display.cmp(&b.display));
     Ok(schema)
 }
@@ -174,24 +226,16 @@ fn short_name(node: node::Reader<'_>) -> capnp::Result<String> {
 }
 
 /// The text of the node's `$Proxy.wrap`, without namespace.
-fn wrapped(node: node::Reader<'_>, wrap_id: Option<u64>) -> capnp::Result<Option<String>> {
-    for found in node.get_annotations()? {
-        let found: annotation::Reader<'_> = found;
-        if Some(found.get_id()) == wrap_id
-            && let value::Text(text) = found.get_value()?.which()?
-        {
-            let text = text?.to_str()?;
-            return Ok(text.rsplit("::").next().map(str::to_owned));
-        }
-    }
-    Ok(None)
+fn wrapped(node: node::Reader<'_>, annotations: &Annotations) -> capnp::Result<Option<String>> {
+    let text = annotations.text("wrap", node.get_annotations()?)?;
+    Ok(text.and_then(|text| text.rsplit("::").next().map(str::to_owned)))
 }
 
 fn structure(
     node: node::Reader<'_>,
     inner: node::struct_::Reader<'_>,
     module: String,
-    wrap_id: Option<u64>,
+    annotations: &Annotations,
 ) -> capnp::Result<Struct> {
     let mut fields = Vec::new();
     for found in inner.get_fields()? {
@@ -203,7 +247,7 @@ fn structure(
         };
         fields.push(Field { name, ty, offset, in_union });
     }
-    let name = match wrapped(node, wrap_id)? {
+    let name = match wrapped(node, annotations)? {
         Some(name) => name,
         None => short_name(node)?,
     };

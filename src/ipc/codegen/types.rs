@@ -42,25 +42,51 @@ impl Glue<'_> {
 
     fn structure(&mut self, found: &Struct, other: &schema::Struct) {
         let (name, function, module) = (&found.name, snake(&found.name), &other.module);
-        let names: Vec<_> = found.fields.iter().map(|field| field.name.as_str()).collect();
-        let names = names.join(", ");
-        let (mut build, mut read, mut show) = (String::new(), String::new(), String::new());
         let mut fields = Fields::new(other);
-        for (index, field) in found.fields.iter().enumerate() {
-            let label = format!("{name}.{}", field.name);
-            build += &self.set_field(&mut fields, &field.name, &label, &field.name, &field.ty);
-            let get = self.get_field(&mut fields, &field.name, &label, &field.ty);
-            writeln!(read, "{}: {get},", field.name).expect("writing to a string");
-            show += &show_field(index, name, &field.name);
-        }
+        let build = self.set_all(&mut fields, found, "value");
+        let read = self.get_all(&mut fields, found);
         fields.finish(&format!("struct {name}"), self);
         self.line(&format!(
             "fn build_{function}(value: &interfaces::{name}, mut out: {module}::Builder<'_>, exports: &Exports) \
-             -> Result<(), Error> {{ let interfaces::{name} {{ {names} }} = value;\n{build}Ok(()) }}\n\
+             -> Result<(), Error> {{ {build}Ok(()) }}\n\
              fn read_{function}(from: {module}::Reader<'_>, imports: &Imports) \
-             -> Result<interfaces::{name}, Error> {{ Ok(interfaces::{name} {{\n{read}}}) }}\n\
-             impl Show for interfaces::{name} {{ fn show(&self, text: &mut Short) -> fmt::Result {{ \
-             let interfaces::{name} {{ {names} }} = self; text.write_str(\"{{\")?;\n{show}text.write_str(\"}}\") }} }}\n"
+             -> Result<interfaces::{name}, Error> {{ Ok({read}) }}\n"
+        ));
+        self.show_struct(found);
+    }
+
+    /// Code that sets all fields of a struct, given as the expression `value`, in the builder `out`.
+    pub(super) fn set_all(&mut self, fields: &mut Fields<'_>, found: &Struct, value: &str) -> String {
+        let mut code = format!("let interfaces::{} {{ {} }} = {value};\n", found.name, names(found));
+        for field in &found.fields {
+            let label = format!("{}.{}", found.name, field.name);
+            code += &self.set_field(fields, &field.name, &label, &field.name, &field.ty);
+        }
+        code
+    }
+
+    /// An expression that reads a struct from `from`.
+    pub(super) fn get_all(&mut self, fields: &mut Fields<'_>, found: &Struct) -> String {
+        let mut code = format!("interfaces::{} {{\n", found.name);
+        for field in &found.fields {
+            let label = format!("{}.{}", found.name, field.name);
+            let get = self.get_field(fields, &field.name, &label, &field.ty);
+            writeln!(code, "{}: {get},", field.name).expect("writing to a string");
+        }
+        code + "}"
+    }
+
+    /// Emits how a struct looks in the trace, once.
+    pub(super) fn show_struct(&mut self, found: &Struct) {
+        let (name, names) = (&found.name, names(found));
+        if !self.shown.insert(name.clone()) {
+            return;
+        }
+        let fields: String =
+            found.fields.iter().enumerate().map(|(index, field)| show_field(index, name, &field.name)).collect();
+        self.line(&format!(
+            "impl Show for interfaces::{name} {{ fn show(&self, text: &mut Short) -> fmt::Result {{ \
+             let interfaces::{name} {{ {names} }} = self; text.write_str(\"{{\")?;\n{fields}text.write_str(\"}}\") }} }}\n"
         ));
     }
 
@@ -171,6 +197,12 @@ impl Glue<'_> {
              match self {{\n{show}}} }} }}\n"
         ));
     }
+}
+
+/// The fields of a struct for a pattern.
+fn names(found: &Struct) -> String {
+    let names: Vec<_> = found.fields.iter().map(|field| field.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// Code that prints one field for the trace, or that it is secret.

@@ -3,10 +3,24 @@
 //! **Invariant:** bytes from the other process never panic; what cannot be decoded is [`Error::Malformed`], naming the
 //! field.
 
-use bitcoin::consensus::encode::{deserialize, serialize};
+use bitcoin::block::Header;
+use bitcoin::consensus::encode::{self, deserialize, serialize};
 use bitcoin::hashes::Hash;
-use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxOut, Txid, Wtxid};
+use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxMerkleNode, TxOut, Txid, Wtxid};
 use multiprocess::{Error, Method};
+
+/// What a C++ peer puts before the text of an exception. It is added to what leaves and taken off what arrives, so that
+/// clients see the same text whichever side is written in what.
+const EXCEPTION: &str = "std::exception: ";
+
+/// Why bytes cannot be decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Undecodable {
+    /// There are too few of them.
+    End,
+    /// Something else.
+    Other(String),
+}
 
 /// A type that travels as bytes.
 pub(crate) trait Bytes: Sized {
@@ -14,7 +28,7 @@ pub(crate) trait Bytes: Sized {
     fn encode(&self) -> Vec<u8>;
 
     /// Decodes what the other process sent.
-    fn decode(bytes: &[u8]) -> Result<Self, String>;
+    fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
 }
 
 macro_rules! hash_bytes {
@@ -24,8 +38,11 @@ macro_rules! hash_bytes {
                 self.to_byte_array().to_vec()
             }
 
-            fn decode(bytes: &[u8]) -> Result<Self, String> {
-                $name::from_slice(bytes).map_err(|_| format!("a hash has 32 bytes, not {}", bytes.len()))
+            fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+                $name::from_slice(bytes).map_err(|_| match bytes.len() {
+                    ..32 => Undecodable::End,
+                    more => Undecodable::Other(format!("a hash has 32 bytes, not {more}")),
+                })
             }
         }
     )*};
@@ -38,22 +55,27 @@ macro_rules! consensus_bytes {
                 serialize(self)
             }
 
-            fn decode(bytes: &[u8]) -> Result<Self, String> {
-                deserialize(bytes).map_err(|error| error.to_string())
+            fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+                deserialize(bytes).map_err(|error| match error {
+                    encode::Error::Io(error) if error.kind() == bitcoin::io::ErrorKind::UnexpectedEof => {
+                        Undecodable::End
+                    }
+                    other => Undecodable::Other(other.to_string()),
+                })
             }
         }
     )*};
 }
 
-hash_bytes!(Txid, Wtxid, BlockHash);
-consensus_bytes!(Transaction, Block, OutPoint, TxOut);
+hash_bytes!(Txid, Wtxid, BlockHash, TxMerkleNode);
+consensus_bytes!(Transaction, Block, Header, OutPoint, TxOut);
 
 impl Bytes for ScriptBuf {
     fn encode(&self) -> Vec<u8> {
         self.to_bytes()
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
+    fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         Ok(ScriptBuf::from_bytes(bytes.to_vec()))
     }
 }
@@ -71,9 +93,12 @@ pub(crate) fn write<'a, T: Bytes>(value: &T, init: impl FnOnce(u32) -> &'a mut [
     init(size).copy_from_slice(&bytes);
 }
 
-/// Decodes a field; `label` names it in the error.
+/// Decodes a field; `label` names it in the error. That too little was sent is said in Bitcoin Core's words.
 pub(crate) fn read<T: Bytes>(bytes: &[u8], label: &str) -> Result<T, Error> {
-    T::decode(bytes).map_err(|error| Error::malformed(format_args!("{label}: {error}")))
+    T::decode(bytes).map_err(|error| match error {
+        Undecodable::End => Error::failed(format!("{EXCEPTION}SpanReader::read(): end of data: {label}")),
+        Undecodable::Other(error) => Error::malformed(format_args!("{label}: {error}")),
+    })
 }
 
 /// Decodes text.
@@ -104,7 +129,9 @@ pub(crate) fn call<T>(
             Error::Disconnected => interfaces::Error::Disconnected { call },
             Error::Unsupported(_) => interfaces::Error::Unsupported { call },
             Error::TimedOut => interfaces::Error::TimedOut { call },
-            Error::Failed(message) => interfaces::Error::Internal { message },
+            Error::Failed(message) => interfaces::Error::Internal {
+                message: message.strip_prefix(EXCEPTION).map(str::to_owned).unwrap_or(message),
+            },
             other => interfaces::Error::Internal { message: format!("{call}: {other}") },
         }
     })
@@ -116,7 +143,7 @@ pub(crate) fn refuse(error: interfaces::Error) -> Error {
         interfaces::Error::Disconnected { .. } => Error::Disconnected,
         interfaces::Error::Unsupported { call } => Error::Unsupported(call),
         interfaces::Error::TimedOut { .. } => Error::TimedOut,
-        interfaces::Error::Internal { message } => Error::Failed(message),
+        interfaces::Error::Internal { message } => Error::Failed(format!("{EXCEPTION}{message}")),
     }
 }
 
@@ -128,8 +155,9 @@ mod tests {
     fn check<T: Bytes + PartialEq + std::fmt::Debug>(value: T, bad: &[u8]) {
         let encoded = bytes(&value);
         assert_eq!(read::<T>(&encoded, "x").expect("own encoding"), value);
-        let error = read::<T>(bad, "Type.field").expect_err("bad bytes");
-        assert!(error.to_string().starts_with("malformed message: Type.field: "), "{error}");
+        let error = read::<T>(bad, "Type.field").expect_err("bad bytes").to_string();
+        let short = "std::exception: SpanReader::read(): end of data: Type.field";
+        assert!(error == short || error.starts_with("malformed message: Type.field: "), "{error}");
     }
 
     #[test]

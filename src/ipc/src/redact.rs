@@ -33,6 +33,12 @@ pub(crate) fn is_secret(owner: &str, key: &str) -> bool {
     }
 }
 
+/// Says whether the JSON of an RPC request may hold a secret: it names such a command anywhere, or writes letters in a
+/// way that could hide the name.
+pub(crate) fn may_hold_secret(request: &str) -> bool {
+    request.contains("\\u") || SECRET_COMMANDS.iter().any(|command| request.contains(command))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +53,14 @@ mod tests {
             ("Unknown", "name", true),
         ] {
             assert_eq!(is_secret(owner, key), secret, "{owner} {key}");
+        }
+        for (request, secret) in [
+            (r#"{"method":"getblockcount","params":[]}"#, false),
+            (r#"{"method":"walletpassphrase","params":["x",1]}"#, true),
+            (r#"[{"method":"echo"},{"params":{},"method":"encryptwallet"}]"#, true),
+            (r#"{"method":"wallet\u0070assphrase","params":["x",1]}"#, true),
+        ] {
+            assert_eq!(may_hold_secret(request), secret, "{request}");
         }
     }
 }

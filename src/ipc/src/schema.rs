@@ -16,6 +16,15 @@ pub mod echo_capnp {
 pub mod init_capnp {
     include!(concat!(env!("OUT_DIR"), "/init_capnp.rs"));
 }
+pub mod mining_capnp {
+    include!(concat!(env!("OUT_DIR"), "/mining_capnp.rs"));
+}
+pub mod mining_v30_capnp {
+    include!(concat!(env!("OUT_DIR"), "/mining_v30_capnp.rs"));
+}
+pub mod rpc_capnp {
+    include!(concat!(env!("OUT_DIR"), "/rpc_capnp.rs"));
+}
 pub mod wallet_capnp {
     include!(concat!(env!("OUT_DIR"), "/wallet_capnp.rs"));
 }

@@ -2,8 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use bitcoin::block::Header;
 use bitcoin::hex::DisplayHex;
-use bitcoin::{Amount, Block, BlockHash, FeeRate, OutPoint, ScriptBuf, Transaction, TxOut, Txid, Wtxid};
+use bitcoin::{
+    Amount, Block, BlockHash, FeeRate, OutPoint, ScriptBuf, SignedAmount, Transaction, TxMerkleNode, TxOut, Txid, Wtxid,
+};
 use multiprocess::Short;
 
 /// Prints a value for the trace.
@@ -22,7 +25,27 @@ macro_rules! show_display {
     )*};
 }
 
-show_display!(bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, Txid, Wtxid, BlockHash, OutPoint, Amount, FeeRate);
+show_display!(
+    bool,
+    u8,
+    u16,
+    u32,
+    u64,
+    i8,
+    i16,
+    i32,
+    i64,
+    f32,
+    f64,
+    Txid,
+    Wtxid,
+    BlockHash,
+    TxMerkleNode,
+    OutPoint,
+    Amount,
+    SignedAmount,
+    FeeRate
+);
 
 impl Show for () {
     fn show(&self, text: &mut Short) -> fmt::Result {
@@ -45,6 +68,12 @@ impl Show for Transaction {
 impl Show for Block {
     fn show(&self, text: &mut Short) -> fmt::Result {
         write!(text, "{} ({} transactions)", self.block_hash(), self.txdata.len())
+    }
+}
+
+impl Show for Header {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{}", self.block_hash())
     }
 }
 

@@ -15,7 +15,7 @@ fn echo() {
 }
 
 #[test]
-fn wallet_side() {
+fn all_that_init_offers() {
     let local: Arc<dyn Init> = Arc::new(FakeInit::default());
     contract::init(&local, FakeChain::new(5));
     let remote = link(FakeInit::default());
@@ -57,6 +57,7 @@ fn chain() {
 #[test]
 fn what_is_not_offered_is_unsupported() {
     let remote = link(KeepInit(Arc::default()));
-    let refused = remote.init.make_echo().err();
-    assert_eq!(refused, Some(Error::unsupported("Init.makeEcho")));
+    assert_eq!(remote.init.make_echo().err(), Some(Error::unsupported("Init.makeEcho")));
+    assert_eq!(remote.init.make_mining().err(), Some(Error::unsupported("Init.makeMining")));
+    assert_eq!(remote.init.make_rpc().err(), Some(Error::unsupported("Init.makeRpc")));
 }

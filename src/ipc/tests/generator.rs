@@ -65,6 +65,38 @@ fn what_fits_is_generated() {
 }
 
 #[test]
+fn names_ids_and_results_can_differ_in_form() {
+    let rust = "
+        pub trait Echo { fn echo(&self, tx: Option<Transaction>) -> Result<Vec<Option<Transaction>>>; }
+        pub trait Old { fn check(&self, fee: SignedAmount) -> Result<Verdict>; }
+        pub struct Verdict { pub result: bool, pub long_reason: String }";
+    let schema = "interface Echo $Proxy.wrap(\"Echo\") {
+            getEchoID @0 (context :Proxy.Context, tx :Data) -> (result :List(Data)) $Proxy.name(\"echo\");
+        }
+        annotation speaksAs(interface) :Text;
+        interface Old $Proxy.wrap(\"Old\") $speaksAs(\"test.capnp:Echo\") {
+            check @0 (context :Proxy.Context, fee :Int64) -> (longReason :Text, result :Bool);
+        }";
+    let glue = generate("forms", rust, schema).unwrap();
+    let id = glue.split("name: \"Echo.getEchoID\", interface_id: ").nth(1).unwrap().split(',').next().unwrap();
+    assert!(glue.contains(&format!("name: \"Old.check\", interface_id: {id},")), "{glue}");
+    assert!(glue.contains("fn echo(&self, tx: Option<bitcoin::Transaction>)"), "{glue}");
+
+    let schema = "interface Echo $Proxy.wrap(\"Echo\") {
+        echo @0 (context :Proxy.Context) -> (reason :Text, result :Bool); }";
+    let rust = "pub trait Echo { fn echo(&self) -> Result<Verdict>; }
+        pub struct Verdict { pub result: bool, pub long_reason: String }";
+    let errors = generate("spread", rust, schema).expect_err("a field differs");
+    assert_eq!(
+        errors,
+        [
+            "Verdict.long_reason has no field longReason in test.capnp:Echo.echo$Results",
+            "field reason of test.capnp:Echo.echo$Results has no counterpart in the result of Echo::echo",
+        ]
+    );
+}
+
+#[test]
 fn methods_and_arguments_must_match_by_name() {
     let method = "fn echo(&self, text: String) -> Result<String>;";
     refuses(

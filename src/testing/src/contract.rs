@@ -1,13 +1,17 @@
 //! What every implementation of an interface must do, as functions that panic where one does not.
 
 mod chain;
+mod mining;
+mod rpc;
 mod wallet;
 
 use std::sync::Arc;
 
-use interfaces::{Chain, Echo, Init};
+use interfaces::{Chain, ClientV30, Echo, Error, Init};
 
 pub use chain::{chain, fake_chain};
+pub use mining::{mining, mining_v30};
+pub use rpc::rpc;
 pub use wallet::{wallet, wallet_loader};
 
 /// Checks an [`Echo`].
@@ -17,9 +21,13 @@ pub fn echo(echo: &Arc<dyn Echo>) {
     }
 }
 
-/// Checks an [`Init`] that offers an echo and the wallet side.
+/// Checks an [`Init`] that offers everything.
 pub fn init(init: &Arc<dyn Init>, node_chain: Arc<dyn Chain>) {
     echo(&init.make_echo().unwrap());
+    mining(&init.make_mining().unwrap());
+    mining_v30(&init.make_mining_old2(Some(ClientV30 {})).unwrap());
+    assert!(matches!(init.make_mining_old2(None), Err(Error::Internal { .. })));
+    rpc(&init.make_rpc().unwrap());
     let loader = init.make_wallet_loader(crate::config(), node_chain).unwrap();
     wallet_loader(&loader);
 }

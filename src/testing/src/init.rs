@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use interfaces::{Chain, Echo, Init, ProcessConfig, Result, Setting, WalletLoader};
+use interfaces::{
+    Chain, ClientV30, Echo, Error, Init, Mining, MiningV30, ProcessConfig, Result, Rpc, Setting, WalletLoader,
+};
 
-use crate::{FakeWalletLoader, RpcHook};
+use crate::{FakeMining, FakeRpc, FakeWalletLoader, RpcHook};
 
 /// Returns what it is sent.
 pub struct FakeEcho;
@@ -15,7 +17,7 @@ impl Echo for FakeEcho {
     }
 }
 
-/// Offers [`FakeEcho`] and [`FakeWalletLoader`].
+/// Offers [`FakeEcho`], [`FakeMining`], [`FakeRpc`] and [`FakeWalletLoader`].
 #[derive(Default)]
 pub struct FakeInit {
     hook: Option<RpcHook>,
@@ -31,6 +33,21 @@ impl FakeInit {
 impl Init for FakeInit {
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
         Ok(Arc::new(FakeEcho))
+    }
+
+    fn make_mining(&self) -> Result<Arc<dyn Mining>> {
+        Ok(Arc::new(FakeMining::new()))
+    }
+
+    fn make_mining_old2(&self, client: Option<ClientV30>) -> Result<Arc<dyn MiningV30>> {
+        match client {
+            Some(ClientV30 {}) => Ok(interfaces::mining_as_v30(self.make_mining()?)),
+            None => Err(Error::internal("no client of version 30")),
+        }
+    }
+
+    fn make_rpc(&self) -> Result<Arc<dyn Rpc>> {
+        Ok(Arc::new(FakeRpc))
     }
 
     fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {

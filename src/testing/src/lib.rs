@@ -12,13 +12,17 @@ mod blocks;
 mod chain;
 mod events;
 mod init;
+mod mining;
 mod record;
+mod rpc;
 mod wallet;
 mod wallet_loader;
 
 pub use blocks::{block_on, coinbase, payment, script};
 pub use chain::{AbortHook, FakeChain};
 pub use init::{FakeEcho, FakeInit, config};
+pub use mining::FakeMining;
 pub use record::{ChainEvent, ChainRecorder, WalletEvent, WalletRecorder};
+pub use rpc::FakeRpc;
 pub use wallet::FakeWallet;
 pub use wallet_loader::{FakeWalletLoader, RpcHook};
