@@ -8,6 +8,7 @@
 #include <kernel/context.h>
 #include <node/blockstorage.h>
 #include <node/chainstate.h>
+#include <policy/settings.h>
 #include <util/byte_units.h>
 #include <util/fs.h>
 #include <util/fs_helpers.h>
@@ -109,6 +110,8 @@ CTxMemPool::Options mempool_options(const LoadOptions& options, const CChainPara
         .check_ratio = given.check_ratio >= 0 ? given.check_ratio : (params.DefaultConsistencyChecks() ? 1 : 0),
         .signals = &signals,
     };
+    // The engine keeps this one for the whole process.
+    ::nBytesPerSigOp = given.bytes_per_sigop;
     mempool.max_size_bytes = given.max_size;
     mempool.expiry = std::chrono::seconds{given.expiry};
     mempool.incremental_relay_feerate = CFeeRate{given.incremental_fee};
@@ -148,6 +151,7 @@ ChainstateManager::Options chainman_options(const State& state)
     if (given.has_assume_valid) options.assumed_valid_block = to_uint256(given.assume_valid);
     options.max_tip_age = std::chrono::seconds{given.max_tip_age};
     options.coins_view.batch_write_bytes = given.db_batch;
+    options.coins_view.simulate_crash_ratio = given.crash_ratio;
     options.worker_threads_num = given.worker_threads;
     options.prevoutfetch_threads_num = std::clamp(given.prevout_fetch_threads, 0, MAX_PREVOUTFETCH_THREADS);
     options.script_execution_cache_bytes = given.signature_cache / 2;

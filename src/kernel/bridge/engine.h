@@ -1,7 +1,7 @@
 // What Rust sees of the engine: declarations only, so that the generated bridge does not compile the engine's headers.
 //
 // The functions are defined by topic in engine.cpp (life), chain.cpp (questions about blocks), blocks.cpp (blocks and
-// coins, in and out), mempool.cpp (transactions), mining.cpp (templates) and log.cpp. All of them may throw
+// coins, in and out), coinstats.cpp (going over all of them), mempool.cpp (transactions), mining.cpp (templates) and log.cpp. All of them may throw
 // std::exception, which the bridge turns into an error; none may abort on anything that comes from outside.
 
 #pragma once
@@ -34,10 +34,13 @@ struct AncestryEntry;
 struct BlockAt;
 struct BlockRead;
 struct Bytes;
+struct ChunkEntry;
 struct CoinEntry;
+struct CoinStatsEntry;
 struct CursorCoin;
 struct DeltaEntry;
 struct DeploymentsEntry;
+struct DiagramPoint;
 struct EventSink;
 struct Hash;
 struct HeadersEntry;
@@ -112,6 +115,8 @@ public:
 
     rust::Vec<CoinEntry> coins(rust::Slice<const OutPointEntry> outpoints, std::uint8_t view) const;
     std::unique_ptr<CoinCursor> coin_cursor() const;
+    CoinStatsEntry coin_stats(std::uint8_t hash_type) const;
+    bool verify_chain(std::int32_t level, std::int32_t blocks) const;
 
     AcceptEntry accept_transaction(const TxBytes& tx, bool test_only, std::int64_t time) const;
     PackageEntry accept_package(const rust::Vec<TxBytes>& txs, bool test_only, std::int64_t max_feerate) const;
@@ -123,6 +128,8 @@ public:
     PoolTx mempool_transaction(const Hash32& id, bool by_wtxid) const;
     bool mempool_contains(const Hash32& txid) const;
     rust::Vec<AncestryEntry> mempool_ancestry(rust::Slice<const Hash> txids) const;
+    rust::Vec<ChunkEntry> mempool_cluster(const Hash32& txid) const;
+    rust::Vec<DiagramPoint> mempool_diagram() const;
     rust::Vec<OptionalHash> mempool_spenders(rust::Slice<const OutPointEntry> outpoints) const;
     PoolInfo mempool_info() const;
     void prioritise(const Hash32& txid, std::int64_t delta) const;
@@ -133,6 +140,7 @@ public:
 
     TemplateEntry block_template(const TemplateRequest& request) const;
     std::uint32_t next_work_required(std::uint32_t time) const;
+    std::int64_t block_subsidy(std::uint32_t height) const;
 
 private:
     std::unique_ptr<State> m;

@@ -240,6 +240,36 @@ rust::Vec<AncestryEntry> Engine::mempool_ancestry(rust::Slice<const Hash> txids)
     return list;
 }
 
+//! The chunks of a transaction's cluster in the order they would be mined; none if it is not there.
+rust::Vec<ChunkEntry> Engine::mempool_cluster(const Hash32& txid) const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    rust::Vec<ChunkEntry> chunks;
+    // The cluster comes as one list: a chunk is complete when the weights of its transactions add up to its own.
+    int64_t missing{0};
+    for (const CTxMemPoolEntry* e : pool.GetCluster(to_txid(txid))) {
+        if (missing <= 0) {
+            const FeePerWeight chunk{pool.GetMainChunkFeerate(*e)};
+            chunks.push_back(ChunkEntry{.fee = chunk.fee, .weight = chunk.size});
+            missing = chunk.size;
+        }
+        chunks.back().txids.push_back(to_hash(e->GetTx().GetHash()));
+        missing -= e->GetAdjustedWeight();
+    }
+    return chunks;
+}
+
+//! Weight and fee of the best chunks together, from none to all.
+rust::Vec<DiagramPoint> Engine::mempool_diagram() const
+{
+    const CTxMemPool& pool{*m->mempool};
+    LOCK(pool.cs);
+    rust::Vec<DiagramPoint> points;
+    for (const FeePerWeight& point : pool.GetFeerateDiagram()) points.push_back(DiagramPoint{point.size, point.fee});
+    return points;
+}
+
 rust::Vec<OptionalHash> Engine::mempool_spenders(rust::Slice<const OutPointEntry> outpoints) const
 {
     const CTxMemPool& pool{*m->mempool};

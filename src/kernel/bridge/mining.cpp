@@ -147,4 +147,9 @@ std::uint32_t Engine::next_work_required(std::uint32_t time) const
     header.nTime = time;
     return GetNextWorkRequired(previous, &header, m->chainman->GetConsensus());
 }
+
+std::int64_t Engine::block_subsidy(std::uint32_t height) const
+{
+    return GetBlockSubsidy(static_cast<int>(height), m->chainman->GetConsensus());
+}
 } // namespace bridge

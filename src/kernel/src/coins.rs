@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use bitcoin::hashes::Hash;
+use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::{Amount, BlockHash, OutPoint, ScriptBuf, TxOut, Txid};
 
+use crate::convert::amount;
 use crate::{BlockIndex, Error, Kernel, ffi};
 
 /// Coins fetched at a time when walking through the set: enough that the crossing costs nothing, few enough to stop soon.
@@ -32,7 +33,67 @@ pub enum CoinView {
     UnspentWithMempool,
 }
 
+/// Which hash to take over the UTXO set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CoinHashType {
+    /// SHA-256d over the serialized set.
+    Serialized,
+    /// MuHash, which does not depend on an order.
+    MuHash,
+    /// None.
+    None,
+}
+
+/// Statistics of the UTXO set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoinStats {
+    /// Height of the block they are as of.
+    pub height: u32,
+    /// Hash of that block.
+    pub best_block: BlockHash,
+    /// Transactions with unspent outputs.
+    pub transactions: u64,
+    /// Unspent outputs.
+    pub outputs: u64,
+    /// A measure of the size that does not depend on the database.
+    pub bogosize: u64,
+    /// Bytes on disk, about.
+    pub disk_size: u64,
+    /// The hash asked for.
+    pub hash: sha256d::Hash,
+    /// Sum of the values; `None` if it is out of range.
+    pub total: Option<Amount>,
+}
+
 impl Kernel {
+    /// Goes over the whole UTXO set. `None` if it cannot be read. Writes the caches to disk first.
+    pub fn coin_stats(&self, hash_type: CoinHashType) -> Result<Option<CoinStats>, Error> {
+        let hash_type = match hash_type {
+            CoinHashType::Serialized => 0,
+            CoinHashType::MuHash => 1,
+            CoinHashType::None => 2,
+        };
+        let entry = self.call(|engine| engine.coin_stats(hash_type))?;
+        if entry.interrupted {
+            return Err(Error::Interrupted);
+        }
+        Ok(entry.found.then(|| CoinStats {
+            height: entry.height,
+            best_block: BlockHash::from_byte_array(entry.best_block),
+            transactions: entry.transactions,
+            outputs: entry.outputs,
+            bogosize: entry.bogosize,
+            disk_size: entry.disk_size,
+            hash: sha256d::Hash::from_byte_array(entry.hash),
+            total: entry.has_total.then(|| amount(entry.total)),
+        }))
+    }
+
+    /// Verifies the last `blocks` blocks, 0 for all, as thoroughly as `level` says (0 to 4). What is wrong is in the log.
+    pub fn verify_chain(&self, level: i32, blocks: i32) -> Result<bool, Error> {
+        self.call(|engine| engine.verify_chain(level, blocks))
+    }
+
     /// Looks up one output.
     pub fn coin(&self, outpoint: &OutPoint, view: CoinView) -> Result<Option<Coin>, Error> {
         Ok(self.coins(std::slice::from_ref(outpoint), view)?.pop().flatten())

@@ -52,6 +52,7 @@ mod bridge {
         blocks_dir: Vec<u8>,
         db_cache: u64,
         db_batch: u64,
+        crash_ratio: i32,
         worker_threads: i32,
         prevout_fetch_threads: i32,
         reindex: bool,
@@ -93,6 +94,7 @@ mod bridge {
         ancestor_count: i64,
         descendant_count: i64,
         check_ratio: i32,
+        bytes_per_sigop: u32,
     }
 
     #[derive(Debug)]
@@ -237,6 +239,20 @@ mod bridge {
         vout: u32,
     }
 
+    struct CoinStatsEntry {
+        found: bool,
+        interrupted: bool,
+        height: u32,
+        best_block: [u8; 32],
+        transactions: u64,
+        outputs: u64,
+        bogosize: u64,
+        disk_size: u64,
+        hash: [u8; 32],
+        has_total: bool,
+        total: i64,
+    }
+
     struct CursorCoin {
         outpoint: OutPointEntry,
         coin: CoinEntry,
@@ -378,6 +394,17 @@ mod bridge {
         transactions_updated: u32,
     }
 
+    struct ChunkEntry {
+        fee: i64,
+        weight: i64,
+        txids: Vec<Hash>,
+    }
+
+    struct DiagramPoint {
+        weight: i64,
+        fee: i64,
+    }
+
     struct DeltaEntry {
         txid: [u8; 32],
         delta: i64,
@@ -506,6 +533,8 @@ mod bridge {
         fn prune_to(self: &Engine, height: u32) -> Result<OpResult>;
 
         fn coins(self: &Engine, outpoints: &[OutPointEntry], view: u8) -> Result<Vec<CoinEntry>>;
+        fn coin_stats(self: &Engine, hash_type: u8) -> Result<CoinStatsEntry>;
+        fn verify_chain(self: &Engine, level: i32, blocks: i32) -> Result<bool>;
         fn coin_cursor(self: &Engine) -> Result<UniquePtr<CoinCursor>>;
         fn best_block(self: &CoinCursor) -> Hash;
         fn next_coins(self: Pin<&mut CoinCursor>, most: u32) -> Result<Vec<CursorCoin>>;
@@ -521,6 +550,8 @@ mod bridge {
         fn mempool_transaction(self: &Engine, id: &[u8; 32], by_wtxid: bool) -> Result<PoolTx>;
         fn mempool_contains(self: &Engine, txid: &[u8; 32]) -> Result<bool>;
         fn mempool_ancestry(self: &Engine, txids: &[Hash]) -> Result<Vec<AncestryEntry>>;
+        fn mempool_cluster(self: &Engine, txid: &[u8; 32]) -> Result<Vec<ChunkEntry>>;
+        fn mempool_diagram(self: &Engine) -> Result<Vec<DiagramPoint>>;
         fn mempool_spenders(self: &Engine, outpoints: &[OutPointEntry]) -> Result<Vec<OptionalHash>>;
         fn mempool_info(self: &Engine) -> Result<PoolInfo>;
         fn prioritise(self: &Engine, txid: &[u8; 32], delta: i64) -> Result<()>;
@@ -531,6 +562,7 @@ mod bridge {
 
         fn block_template(self: &Engine, request: &TemplateRequest) -> Result<TemplateEntry>;
         fn next_work_required(self: &Engine, time: u32) -> Result<u32>;
+        fn block_subsidy(self: &Engine, height: u32) -> Result<i64>;
 
         fn start_logging() -> Result<()>;
         fn set_log_category(name: &str, enabled: bool) -> Result<bool>;

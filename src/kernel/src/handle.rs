@@ -270,6 +270,7 @@ fn load_options(options: &Options) -> ffi::LoadOptions {
         blocks_dir: path_bytes(&options.blocks_dir),
         db_cache: options.db_cache.max(MIN_DB_CACHE),
         db_batch: options.db_batch,
+        crash_ratio: options.crash_ratio.unwrap_or(0),
         worker_threads: worker_threads(options.par),
         prevout_fetch_threads: options.prevout_fetch_threads,
         reindex: options.reindex,
@@ -324,6 +325,7 @@ fn load_options(options: &Options) -> ffi::LoadOptions {
             ancestor_count: signed(mempool.ancestor_count),
             descendant_count: signed(mempool.descendant_count),
             check_ratio: mempool.check_ratio.unwrap_or(-1),
+            bytes_per_sigop: mempool.bytes_per_sigop,
         },
     }
 }

@@ -32,14 +32,14 @@ pub use chain::{
     BlockIndex, BlockStatus, ChainInfo, ChainTip, ChainTipStatus, Deployment, Deployments, PruneInfo, SignalStatistics,
     Signalling, Validity,
 };
-pub use coins::{Coin, CoinView};
+pub use coins::{Coin, CoinHashType, CoinStats, CoinView};
 pub use error::{Error, LoadError};
 pub use events::{Events, RemovalReason, SyncState, WarningKind};
 pub use fee::FeeRate;
 pub use handle::{Interrupt, Kernel, set_mock_time};
 pub use mempool::{
-    AcceptResult, Accepted, MempoolAncestry, MempoolEntry, MempoolInfo, MempoolTransaction, PackageResult,
-    Prioritisation, RejectKind, Rejection,
+    AcceptResult, Accepted, DiagramPoint, MempoolAncestry, MempoolChunk, MempoolEntry, MempoolInfo, MempoolTransaction,
+    PackageResult, Prioritisation, RejectKind, Rejection,
 };
 pub use mining::{BlockTemplate, TemplateDeployment, TemplateDeploymentState, TemplateOptions, TemplateTransaction};
 pub use options::{Chain, MempoolOptions, Options, VersionBitsParameters};

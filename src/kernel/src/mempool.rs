@@ -8,8 +8,8 @@ use bitcoin::{OutPoint, SignedAmount, Transaction, Txid, Wtxid};
 
 use self::convert::{accept_result, package_rejection, pool_transaction};
 pub use self::types::{
-    AcceptResult, Accepted, MempoolAncestry, MempoolEntry, MempoolInfo, MempoolTransaction, PackageResult,
-    Prioritisation, RejectKind, Rejection,
+    AcceptResult, Accepted, DiagramPoint, MempoolAncestry, MempoolChunk, MempoolEntry, MempoolInfo, MempoolTransaction,
+    PackageResult, Prioritisation, RejectKind, Rejection,
 };
 use crate::convert::{encode_tx, hashes, signed, txids};
 use crate::{Error, FeeRate, Kernel, ffi};
@@ -102,6 +102,27 @@ impl Kernel {
             })
         };
         Ok(ancestry.iter().map(convert).collect())
+    }
+
+    /// Returns the chunks of a transaction's cluster in the order they would be mined; none if it is not there.
+    pub fn mempool_cluster(&self, txid: &Txid) -> Result<Vec<MempoolChunk>, Error> {
+        let chunks = self.call(|engine| engine.mempool_cluster(txid.as_byte_array()))?;
+        let convert = |entry: &ffi::ChunkEntry| MempoolChunk {
+            fee: signed(entry.fee),
+            weight: u64::try_from(entry.weight).unwrap_or(0),
+            txids: txids(&entry.txids),
+        };
+        Ok(chunks.iter().map(convert).collect())
+    }
+
+    /// Returns what the best chunks weigh and pay together, from none of them to all.
+    pub fn mempool_diagram(&self) -> Result<Vec<DiagramPoint>, Error> {
+        let points = self.call(|engine| engine.mempool_diagram())?;
+        let convert = |point: &ffi::DiagramPoint| DiagramPoint {
+            weight: u64::try_from(point.weight).unwrap_or(0),
+            fee: signed(point.fee),
+        };
+        Ok(points.iter().map(convert).collect())
     }
 
     /// Returns the transaction in the mempool that spends each output, in order.

@@ -141,6 +141,11 @@ impl Kernel {
     pub fn next_work_required(&self, time: u32) -> Result<CompactTarget, Error> {
         Ok(CompactTarget::from_consensus(self.call(|engine| engine.next_work_required(time))?))
     }
+
+    /// Returns the new coins a block at `height` may create.
+    pub fn block_subsidy(&self, height: u32) -> Result<Amount, Error> {
+        Ok(amount(self.call(|engine| engine.block_subsidy(height))?))
+    }
 }
 
 fn transaction(entry: &ffi::TemplateTx) -> Result<TemplateTransaction, Error> {

@@ -49,6 +49,8 @@ pub struct Options {
     pub db_cache: u64,
     /// Bytes of a database write batch (`-dbbatchsize`).
     pub db_batch: u64,
+    /// Ends the process at one in that many database write batches, for tests of recovery (`-dbcrashratio`).
+    pub crash_ratio: Option<i32>,
     /// Script verification threads as `-par` counts them: 0 is automatic, negative leaves that many cores free.
     pub par: i32,
     /// Threads that fetch a block's inputs ahead (`-prevoutfetchthreads`).
@@ -104,6 +106,7 @@ impl Options {
             net_datadir,
             db_cache: 450 << 20,
             db_batch: 32 << 20,
+            crash_ratio: None,
             par: 0,
             prevout_fetch_threads: 8,
             reindex: false,
@@ -158,6 +161,8 @@ pub struct MempoolOptions {
     pub descendant_count: u64,
     /// How often to check the mempool, one in that many changes; 0 never. `None`: the chain's default.
     pub check_ratio: Option<i32>,
+    /// Virtual bytes a signature operation counts for (`-bytespersigop`). The engine has one value for the process.
+    pub bytes_per_sigop: u32,
 }
 
 impl Default for MempoolOptions {
@@ -176,6 +181,7 @@ impl Default for MempoolOptions {
             ancestor_count: 25,
             descendant_count: 25,
             check_ratio: None,
+            bytes_per_sigop: 20,
         }
     }
 }

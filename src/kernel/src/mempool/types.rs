@@ -215,6 +215,26 @@ pub struct MempoolAncestry {
     pub cluster: u64,
 }
 
+/// Transactions of a cluster that would be mined together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MempoolChunk {
+    /// Their fees with deltas.
+    pub fee: SignedAmount,
+    /// Their weights, adjusted for sigops.
+    pub weight: u64,
+    /// The transactions in the order they would be mined.
+    pub txids: Vec<Txid>,
+}
+
+/// What the best chunks of the mempool come to together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiagramPoint {
+    /// Their weights, adjusted for sigops.
+    pub weight: u64,
+    /// Their fees with deltas.
+    pub fee: SignedAmount,
+}
+
 /// A fee delta set with [`Kernel::prioritise`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prioritisation {

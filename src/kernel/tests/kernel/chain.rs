@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use bitcoin::hashes::Hash;
+use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::{Amount, BlockHash, OutPoint};
 use kernel::{
-    BlockVerdict, Chain, ChainTipStatus, CoinView, Error, InvalidKind, TemplateOptions, Validity, VersionBitsParameters,
+    BlockVerdict, Chain, ChainTipStatus, CoinHashType, CoinView, Error, InvalidKind, TemplateOptions, Validity,
+    VersionBitsParameters,
 };
 
 use crate::support::{LINES, Node, grind, spend};
@@ -64,6 +65,28 @@ fn mined_blocks_are_described_and_read() {
     assert_eq!((info.tip.height, info.headers, info.importing, info.prune), (3, 3, false, None));
     assert!(info.size_on_disk > 0 && info.verification_progress > 0.99);
     assert_eq!(kernel.verification_progress(&tip.hash).unwrap(), info.verification_progress);
+}
+
+#[test]
+fn statistics_of_the_coins() {
+    let node = Node::new();
+    let hashes = node.mine(3);
+    let kernel = &node.kernel;
+    let statistics = |hash_type| kernel.coin_stats(hash_type).unwrap().unwrap();
+    let serialized = statistics(CoinHashType::Serialized);
+    assert_eq!((serialized.height, serialized.best_block), (3, hashes[2]));
+    assert_eq!((serialized.outputs, serialized.transactions), (3, 3));
+    assert_eq!(serialized.total, Some(Amount::from_int_btc(150)));
+    let muhash = statistics(CoinHashType::MuHash);
+    assert_ne!(serialized.hash, muhash.hash);
+    kernel.invalidate_block(&hashes[2]).unwrap();
+    assert_ne!(statistics(CoinHashType::MuHash).hash, muhash.hash);
+    kernel.reconsider_block(&hashes[2]).unwrap();
+    assert_eq!(statistics(CoinHashType::MuHash).hash, muhash.hash);
+    assert_eq!(statistics(CoinHashType::None).hash, sha256d::Hash::all_zeros());
+    assert!(kernel.verify_chain(4, 0).unwrap());
+    assert_eq!(kernel.block_subsidy(149).unwrap(), Amount::from_int_btc(50));
+    assert_eq!(kernel.block_subsidy(150).unwrap(), Amount::from_int_btc(25));
 }
 
 #[test]

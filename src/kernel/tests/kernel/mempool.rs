@@ -105,6 +105,14 @@ fn entries_relatives_and_views() {
     assert!(kernel.coin(&output(&parent, 1), CoinView::UnspentWithMempool).unwrap().is_some());
     assert_eq!(kernel.coin(&coin, CoinView::UnspentWithMempool).unwrap(), None);
 
+    let chunks = kernel.mempool_cluster(&parent_id).unwrap();
+    assert_eq!(chunks.iter().map(|chunk| chunk.txids.clone()).collect::<Vec<_>>(), [vec![parent_id, child_id]]);
+    assert_eq!((chunks[0].fee, chunks[0].weight), (SignedAmount::from_sat(6000), entry.chunk_weight));
+    assert!(kernel.mempool_cluster(&coin.txid).unwrap().is_empty());
+    let diagram = kernel.mempool_diagram().unwrap();
+    assert_eq!((diagram[0].weight, diagram[0].fee.to_sat(), diagram.len()), (0, 0, 2));
+    assert_eq!((diagram[1].weight, diagram[1].fee), (chunks[0].weight, chunks[0].fee));
+
     kernel.prioritise(&child_id, SignedAmount::from_sat(-100)).unwrap();
     let deltas = kernel.prioritisations().unwrap();
     assert_eq!((deltas[0].txid, deltas[0].modified_fee), (child_id, Some(SignedAmount::from_sat(4900))));

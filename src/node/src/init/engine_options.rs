@@ -62,6 +62,7 @@ pub(crate) fn read(args: &Args, chain: Chain, paths: &Paths) -> Result<Options, 
     if args.is_set("dbbatchsize") {
         options.db_batch = args.get_int("dbbatchsize").max(0).unsigned_abs();
     }
+    options.crash_ratio = args.is_set("dbcrashratio").then(|| clamp_i32(args.get_int("dbcrashratio")));
     options.par = clamp_i32(args.get_int("par"));
     if args.is_set("prevoutfetchthreads") {
         let threads = args.get_int("prevoutfetchthreads");
@@ -133,6 +134,7 @@ fn mempool(args: &Args, chain: Chain) -> Result<MempoolOptions, String> {
     if let Some(rate) = fee_rate(args, "dustrelayfee")? {
         options.dust_fee = rate;
     }
+    options.bytes_per_sigop = u32::try_from(args.get_int("bytespersigop").max(0)).unwrap_or(u32::MAX);
     options.permit_bare_multisig = args.get_bool("permitbaremultisig");
     options.max_datacarrier = match args.get_bool("datacarrier") {
         true if args.is_set("datacarriersize") => {

@@ -28,7 +28,7 @@ pub(super) static ROWS: &[Opt] = &[
     opt("checkmempool", "=<n>", DAEMONS, DebugTest, "Check the mempool every <n> transactions (0; regtest: 1)").debug(),
     hidden("checkpoints", DAEMONS),
     opt("deprecatedrpc", "=<method>", DAEMONS, DebugTest, "Allow a deprecated RPC method or field; may be given several times").multi().debug(),
-    flag("stopafterblockimport", DAEMONS, DebugTest, "Stop after importing blocks").bool(false).debug().pending(),
+    flag("stopafterblockimport", DAEMONS, DebugTest, "Stop after importing blocks").bool(false).debug(),
     opt("stopatheight", "", DAEMONS, DebugTest, "Stop at this height").int(0).debug(),
     opt("limitancestorcount", "=<n>", DAEMONS, DebugTest, "Deprecated: most unconfirmed ancestors").int(25).debug(),
     hidden("limitancestorsize", DAEMONS),

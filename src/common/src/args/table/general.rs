@@ -98,8 +98,7 @@ pub(super) static ROWS: &[Opt] = &[
     )
     .bool(false),
     opt("loadblock", "=<file>", DAEMONS, Options, "Import blocks from this file at start; may be given several times")
-        .multi()
-        .pending(),
+        .multi(),
     opt("maxmempool", "=<n>", DAEMONS, Options, "Keep the mempool below <n> megabytes").int(300),
     opt("mempoolexpiry", "=<n>", DAEMONS, Options, "Drop transactions from the mempool after <n> hours").int(336),
     opt(
@@ -127,7 +126,7 @@ pub(super) static ROWS: &[Opt] = &[
     )
     .int(8),
     flag("persistmempool", DAEMONS, Options, "Save the mempool at shutdown and load it at start").bool(true),
-    flag("persistmempoolv1", DAEMONS, Options, "Save the mempool in the older format").bool(false).pending(),
+    flag("persistmempoolv1", DAEMONS, Options, "Save the mempool in the older format").bool(false),
     opt(
         "pid",
         "=<file>",
