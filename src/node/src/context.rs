@@ -39,39 +39,11 @@ pub struct NodeContext {
     pub start_time: i64,
     /// Age in seconds at which a transaction leaves the mempool (`-mempoolexpiry`).
     pub mempool_expiry: i64,
-    wallet: RwLock<Option<Arc<dyn WalletLoader>>>,
+    /// The wallet side, once it runs; see [`NodeContext::set_wallet`].
+    pub(crate) wallet: RwLock<Option<Arc<dyn WalletLoader>>>,
 }
 
 impl NodeContext {
-    /// Puts a node together; the wallet follows with [`NodeContext::set_wallet`].
-    pub(crate) fn new(parts: Parts) -> Self {
-        let Parts {
-            args,
-            chain,
-            net_datadir,
-            blocks_dir,
-            kernel,
-            shutdown,
-            warnings,
-            events,
-            start_time,
-            mempool_expiry,
-        } = parts;
-        NodeContext {
-            args,
-            chain,
-            net_datadir,
-            blocks_dir,
-            kernel,
-            shutdown,
-            warnings,
-            events,
-            start_time,
-            mempool_expiry,
-            wallet: RwLock::default(),
-        }
-    }
-
     /// Returns the wallet side, if one runs.
     pub fn wallet(&self) -> Option<Arc<dyn WalletLoader>> {
         self.wallet.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -94,18 +66,4 @@ impl NodeContext {
         self.events.sync();
         Ok(())
     }
-}
-
-/// What [`NodeContext::new`] needs.
-pub(crate) struct Parts {
-    pub args: Arc<Args>,
-    pub chain: Chain,
-    pub net_datadir: PathBuf,
-    pub blocks_dir: PathBuf,
-    pub kernel: Kernel,
-    pub shutdown: Arc<Shutdown>,
-    pub warnings: Arc<Warnings>,
-    pub events: Arc<EventHub>,
-    pub start_time: i64,
-    pub mempool_expiry: i64,
 }

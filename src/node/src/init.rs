@@ -28,7 +28,7 @@ use common::args::{Args, Program};
 use interfaces::{ProcessConfig, WalletLoader};
 
 use crate::chain::LocalChain;
-use crate::context::{NodeContext, Parts};
+use crate::context::NodeContext;
 use crate::events::{EngineListener, EventHub};
 use crate::shutdown::Shutdown;
 use crate::warnings::Warnings;
@@ -223,7 +223,7 @@ fn start(
         log::info!("Shutdown requested. Exiting.");
         return Ok(());
     };
-    let context = Arc::new(NodeContext::new(Parts {
+    let context = Arc::new(NodeContext {
         args: args.clone(),
         chain,
         net_datadir: paths.net_datadir,
@@ -234,7 +234,8 @@ fn start(
         events,
         start_time,
         mempool_expiry,
-    }));
+        wallet: std::sync::RwLock::default(),
+    });
     running.context = Some(context.clone());
     let import = load::start_import(context.clone()).map_err(|error| format!("Cannot start a thread: {error}"))?;
     running.import = Some(import);
