@@ -18,6 +18,7 @@ pub mod mining;
 mod notify;
 pub mod rpc;
 pub mod shutdown;
+mod signet;
 pub mod tip;
 pub mod ui;
 pub mod warnings;

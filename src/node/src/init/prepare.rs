@@ -1,6 +1,7 @@
 //! Settles the options and checks them, the directories and the limits, before anything is started. What a background
 //! process checks before it goes to the background is exactly this.
 
+use bitcoin::hex::DisplayHex;
 use common::args::Args;
 use common::chain::Chain;
 
@@ -43,6 +44,11 @@ fn check_options(args: &Args, chain: Chain) -> Result<fd_limit::Connections, Fai
             "Warning: Support for testnet3 is deprecated and will be removed in an upcoming release. Consider \
              switching to testnet4."
         );
+    }
+    if chain == Chain::Signet
+        && let Some(start) = crate::signet::message_start(&crate::signet::challenge(args))
+    {
+        log::info!("Signet derived magic (message start): {}", start.to_lower_hex_string());
     }
     let warnings: String = args.section_warnings().iter().map(|warning| format!("{warning}\n")).collect();
     if !warnings.is_empty() {

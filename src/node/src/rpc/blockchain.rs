@@ -6,6 +6,7 @@ pub(super) mod getblockchaininfo;
 mod getblockcount;
 mod getblockhash;
 mod getblockheader;
+mod getblockstats;
 mod getchaintips;
 mod getchaintxstats;
 mod getdeploymentinfo;
@@ -18,6 +19,7 @@ mod preciousblock;
 mod pruneblockchain;
 mod scantxoutset;
 mod syncwithvalidationinterfacequeue;
+mod verifychain;
 mod wait;
 
 use rpc::Command;
@@ -27,6 +29,7 @@ use crate::NodeContext;
 pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     getblockchaininfo::COMMAND,
     getchaintxstats::COMMAND,
+    getblockstats::COMMAND,
     getbestblockhash::COMMAND,
     getblockcount::COMMAND,
     getblock::COMMAND,
@@ -39,6 +42,7 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     gettxoutsetinfo::COMMAND,
     gettxoutproof::GET,
     gettxoutproof::VERIFY,
+    verifychain::COMMAND,
     pruneblockchain::COMMAND,
     preciousblock::COMMAND,
     scantxoutset::COMMAND,

@@ -1,7 +1,9 @@
 //! Commands about the mempool: what is in it, what would get in, and handing transactions in.
 
 mod entry;
+mod getmempoolcluster;
 mod getmempoolentry;
+mod getmempoolfeeratediagram;
 pub(super) mod getmempoolinfo;
 mod getmempoolrelatives;
 mod getrawmempool;
@@ -22,6 +24,8 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     getmempoolrelatives::ANCESTORS,
     getmempoolrelatives::DESCENDANTS,
     getmempoolentry::COMMAND,
+    getmempoolcluster::COMMAND,
+    getmempoolfeeratediagram::COMMAND,
     gettxspendingprevout::COMMAND,
     getmempoolinfo::COMMAND,
     getrawmempool::COMMAND,

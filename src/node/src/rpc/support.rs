@@ -2,7 +2,7 @@
 
 use bitcoin::{Block, BlockHash, ScriptBuf};
 use kernel::{BlockIndex, Coin};
-use rpc::{Call, RpcError, json};
+use rpc::{Arg, ArgType, Call, RpcError, json};
 use serde_json::{Value, json as value};
 
 use crate::NodeContext;
@@ -30,6 +30,23 @@ pub(crate) fn find_block(ctx: &NodeContext, hash: &BlockHash) -> Result<BlockInd
         .block_index(hash)
         .map_err(engine_error)?
         .ok_or_else(|| RpcError::invalid_address_or_key("Block not found"))
+}
+
+/// Finds a block by its hash, or a block of the active chain by its height.
+pub(crate) fn find_hash_or_height(ctx: &NodeContext, value: &Value) -> Result<BlockIndex> {
+    if !value.is_number() {
+        return find_block(ctx, &json::parse_hash(value, "hash_or_height")?);
+    }
+    let height: i32 = json::as_int(value)?;
+    let wanted = u32::try_from(height)
+        .map_err(|_| RpcError::invalid_parameter(format!("Target block height {height} is negative")))?;
+    match ctx.kernel.block_index_at(wanted).map_err(engine_error)? {
+        Some(index) => Ok(index),
+        None => Err(RpcError::invalid_parameter(format!(
+            "Target block height {height} after current tip {}",
+            tip(ctx)?.height
+        ))),
+    }
 }
 
 /// Returns the tip.
@@ -60,6 +77,24 @@ pub(crate) fn decode_block(hex: &str) -> Result<Vec<u8>> {
     let (_, used) = bitcoin::consensus::encode::deserialize_partial::<Block>(&bytes).map_err(|_| failed())?;
     Ok(bytes[..used].to_vec())
 }
+
+/// The argument that limits the fee rate of what is handed in.
+pub(crate) const MAX_FEERATE: Arg = Arg::or(
+    "maxfeerate",
+    ArgType::Amount,
+    "\"0.10\"",
+    "Refuse transactions that pay more than this rate, in BTC/kvB. Rates of 1 BTC/kvB and more are refused as such; 0 is \
+     no limit.",
+);
+
+/// The argument that limits what is burnt with what is handed in.
+pub(crate) const MAX_BURN: Arg = Arg::or(
+    "maxburnamount",
+    ArgType::Amount,
+    "\"0.00\"",
+    "Refuse transactions with provably unspendable outputs (OP_RETURN, say) of more than this, in BTC. The check cannot \
+     find all of them.",
+);
 
 /// Reads a fee rate in BTC per 1000 virtual bytes, as satoshi.
 pub(crate) fn max_feerate(call: &Call<'_>, name: &str) -> Result<u64> {
@@ -119,10 +154,7 @@ pub(crate) fn parse_address(ctx: &NodeContext, text: &str) -> Option<ScriptBuf> 
 
 /// Returns the script blocks must satisfy, in hex, if the chain is a signet: the one given, or the default one's.
 pub(crate) fn signet_challenge(ctx: &NodeContext) -> Option<String> {
-    const DEFAULT: &str = "512103ad5e0edad18cb1f0fc0d28a3d4f1f3e445640337489abb10404f2d1e086be430210359ef5021964fe22d6f8e0\
-                           5b2463c9540ce96883fe3b278760f048f5189f2e6c452ae";
-    (ctx.chain == common::chain::Chain::Signet)
-        .then(|| ctx.args.get("signetchallenge").unwrap_or_else(|| DEFAULT.to_owned()).to_lowercase())
+    (ctx.chain == common::chain::Chain::Signet).then(|| crate::signet::challenge(&ctx.args))
 }
 
 #[cfg(test)]

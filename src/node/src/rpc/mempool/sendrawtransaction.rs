@@ -9,28 +9,12 @@ use crate::NodeContext;
 use crate::broadcast::{Refusal, broadcast};
 use crate::rpc::shape::script;
 use crate::rpc::shape::transaction::{self, Encoding};
-use crate::rpc::support::{Result, engine_error, fee_at, max_feerate};
+use crate::rpc::support::{MAX_BURN, MAX_FEERATE, Result, engine_error, fee_at, max_feerate};
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "sendrawtransaction",
     category: "rawtransactions",
-    args: &[
-        Arg::required("hexstring", ArgType::StrHex, "The serialized transaction in hex"),
-        Arg::or(
-            "maxfeerate",
-            ArgType::Amount,
-            "\"0.10\"",
-            "Refuse transactions that pay more than this rate, in BTC/kvB. Rates of 1 BTC/kvB and more are refused as \
-             such; 0 is no limit.",
-        ),
-        Arg::or(
-            "maxburnamount",
-            ArgType::Amount,
-            "\"0.00\"",
-            "Refuse transactions with provably unspendable outputs (OP_RETURN, say) of more than this, in BTC. The check \
-             cannot find all of them.",
-        ),
-    ],
+    args: &[Arg::required("hexstring", ArgType::StrHex, "The serialized transaction in hex"), MAX_FEERATE, MAX_BURN],
     description: "Hands a raw transaction to the mempool and, from there, to the network.\n\
                   \nPeers can tell by a repeated broadcast who sent the transaction, since nodes normally do not repeat \
                   those of others.\n\

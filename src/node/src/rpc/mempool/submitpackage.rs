@@ -11,7 +11,7 @@ use super::getmempoolinfo::feerate_json;
 use super::sendrawtransaction::check_burn;
 use super::testmempoolaccept::{MAX_PACKAGE_COUNT, decode};
 use crate::NodeContext;
-use crate::rpc::support::{engine_error, max_feerate};
+use crate::rpc::support::{MAX_BURN, MAX_FEERATE, engine_error, max_feerate};
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "submitpackage",
@@ -24,20 +24,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
              must not depend on each other. Parents in the mempool need not be among them.",
         )
         .inner(&[Arg::optional("rawtx", ArgType::StrHex, "")]),
-        Arg::or(
-            "maxfeerate",
-            ArgType::Amount,
-            "\"0.10\"",
-            "Refuse transactions that pay more than this rate, in BTC/kvB. Rates of 1 BTC/kvB and more are refused as \
-             such; 0 is no limit.",
-        ),
-        Arg::or(
-            "maxburnamount",
-            ArgType::Amount,
-            "\"0.00\"",
-            "Refuse transactions with provably unspendable outputs (OP_RETURN, say) of more than this, in BTC. The check \
-             cannot find all of them.",
-        ),
+        MAX_FEERATE,
+        MAX_BURN,
     ],
     description: "Hands raw transactions to the mempool together. Each that consensus and policy allow is taken.\n\
                   \nThe interface may change. That a package is taken does not mean that it spreads.",

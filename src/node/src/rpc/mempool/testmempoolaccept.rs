@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::getmempoolinfo::feerate_json;
 use crate::NodeContext;
 use crate::rpc::shape::transaction::{self, Encoding};
-use crate::rpc::support::{Result, engine_error, fee_at, max_feerate};
+use crate::rpc::support::{MAX_FEERATE, Result, engine_error, fee_at, max_feerate};
 
 /// Most transactions of a package.
 pub(super) const MAX_PACKAGE_COUNT: usize = 25;
@@ -22,13 +22,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
             ArgType::StrHex,
             "",
         )]),
-        Arg::or(
-            "maxfeerate",
-            ArgType::Amount,
-            "\"0.10\"",
-            "Refuse transactions that pay more than this rate, in BTC/kvB. Rates of 1 BTC/kvB and more are refused as \
-             such; 0 is no limit.",
-        ),
+        MAX_FEERATE,
     ],
     description: "Says whether the mempool would accept raw transactions, by consensus and policy.\n\
                   \nSeveral transactions are a package: parents come before children, and none may conflict with the \

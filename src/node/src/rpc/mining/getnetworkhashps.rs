@@ -1,13 +1,12 @@
 //! `getnetworkhashps`.
 
+use common::chain::Chain;
 use rpc::{Arg, ArgType, Call, Command, Res, RpcError, RpcResult, example_cli, example_rpc, json as values};
 use serde_json::{Value, json};
 
 use crate::NodeContext;
 use crate::rpc::support::{Result, engine_error, tip};
 
-/// Blocks between changes of difficulty.
-const RETARGET_INTERVAL: u32 = 2016;
 /// Blocks looked back over unless the caller says otherwise.
 const DEFAULT_BLOCKS: i64 = 120;
 
@@ -50,7 +49,7 @@ fn estimate(ctx: &NodeContext, blocks: i64, height: i64) -> Result<Value> {
     }
     let blocks = match u32::try_from(blocks) {
         Ok(blocks) => blocks,
-        Err(_) => last.height % RETARGET_INTERVAL + 1,
+        Err(_) => last.height % retarget_interval(ctx.chain) + 1,
     }
     .min(last.height);
     let window = ctx.kernel.block_indexes(last.height - blocks, blocks + 1).map_err(engine_error)?;
@@ -63,6 +62,11 @@ fn estimate(ctx: &NodeContext, blocks: i64, height: i64) -> Result<Value> {
     }
     let work = to_f64(&last.chainwork.to_be_bytes()) - to_f64(&first.chainwork.to_be_bytes());
     Ok(values::float(work / (latest - earliest) as f64))
+}
+
+/// Returns the number of blocks between changes of difficulty: a day's worth of them on regtest, two weeks' elsewhere.
+fn retarget_interval(chain: Chain) -> u32 {
+    if chain == Chain::Regtest { 144 } else { 2016 }
 }
 
 fn to_f64(big_endian: &[u8; 32]) -> f64 {
