@@ -13,5 +13,6 @@ pub mod clock;
 pub mod datadir;
 pub mod logging;
 pub mod settings;
+pub mod subnet;
 pub mod time;
 pub mod version;

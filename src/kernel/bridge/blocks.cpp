@@ -37,8 +37,6 @@ CoinEntry to_coin(const Coin& coin)
 }
 
 namespace {
-constexpr std::size_t HEADER_SIZE{80};
-
 //! Where a block's data is, or why it is nowhere.
 struct Place {
     OpStatus status{OpStatus::Success};

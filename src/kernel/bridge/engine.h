@@ -1,7 +1,8 @@
 // What Rust sees of the engine: declarations only, so that the generated bridge does not compile the engine's headers.
 //
 // The functions are defined by topic in engine.cpp (life), chain.cpp (questions about blocks), blocks.cpp (blocks and
-// coins, in and out), coinstats.cpp (going over all of them), mempool.cpp (transactions), mining.cpp (templates) and log.cpp. All of them may throw
+// coins, in and out), coinstats.cpp (going over all of them), mempool.cpp (transactions), mining.cpp (templates),
+// peers.cpp (what peers send and get) and log.cpp. All of them may throw
 // std::exception, which the bridge turns into an error; none may abort on anything that comes from outside.
 
 #pragma once
@@ -41,6 +42,9 @@ struct CursorCoin;
 struct DeltaEntry;
 struct DeploymentsEntry;
 struct DiagramPoint;
+struct DirectFetch;
+struct DownloadPlan;
+struct DownloadRequest;
 struct EventSink;
 struct Hash;
 struct HeadersEntry;
@@ -52,12 +56,15 @@ struct OpResult;
 struct OptionalHash;
 struct OutPointEntry;
 struct PackageEntry;
+struct PeerBlock;
+struct PeerHeaders;
 struct PoolEntries;
 struct PoolEntry;
 struct PoolIds;
 struct PoolInfo;
 struct PoolTx;
 struct ProcessEntry;
+struct RelayEntry;
 struct TemplateEntry;
 struct TemplateRequest;
 struct TipEntry;
@@ -137,6 +144,21 @@ public:
     void set_unbroadcast(const Hash32& txid, bool unbroadcast) const;
     rust::Vec<Hash> unbroadcast() const;
     void set_mempool_loaded(bool loaded) const;
+
+    std::array<std::uint8_t, 4> message_start() const;
+    Hash32 minimum_chain_work() const;
+    std::int64_t block_interval() const;
+    bool loading_blocks() const;
+    void activate_best_chain() const;
+    rust::Vec<Hash> locator_of(const Hash32& hash) const;
+    bool may_serve_block(const Hash32& hash) const;
+    PeerHeaders receive_headers(rust::Slice<const std::uint8_t> headers, bool work_known) const;
+    PeerBlock receive_block(rust::Slice<const std::uint8_t> block, bool requested) const;
+    DownloadPlan plan_download(const DownloadRequest& request) const;
+    DirectFetch plan_direct_fetch(const Hash32& last, std::uint32_t limit, bool witness, rust::Slice<const Hash> requested) const;
+    std::uint64_t mempool_sequence() const;
+    rust::Vec<RelayEntry> relay_order(rust::Slice<const Hash> wtxids) const;
+    PoolTx mempool_transaction_for_relay(const Hash32& id, bool by_wtxid, std::uint64_t sequence) const;
 
     TemplateEntry block_template(const TemplateRequest& request) const;
     std::uint32_t next_work_required(std::uint32_t time) const;

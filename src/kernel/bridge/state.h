@@ -30,6 +30,9 @@
 #include <vector>
 
 namespace bridge {
+//! Bytes of a serialized header.
+constexpr std::size_t HEADER_SIZE{80};
+
 class EventQueue;
 
 //! Carries events from the engine to Rust. Owned by State; defined in events.cpp.

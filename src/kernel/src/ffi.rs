@@ -280,6 +280,75 @@ mod bridge {
         last: IndexEntry,
     }
 
+    struct BlockSpot {
+        hash: [u8; 32],
+        height: u32,
+    }
+
+    #[derive(Debug)]
+    enum HeadersOutcomeKind {
+        BadWork,
+        NotContinuous,
+        Unconnected,
+        LowWork,
+        Rejected,
+        Accepted,
+    }
+
+    struct PeerHeaders {
+        outcome: HeadersOutcomeKind,
+        verdict: VerdictEntry,
+        /// What the first header builds on.
+        start: IndexEntry,
+        last: IndexEntry,
+        new_header: bool,
+        threshold: [u8; 32],
+    }
+
+    struct CheckedBlock {
+        hash: [u8; 32],
+        verdict: VerdictEntry,
+    }
+
+    struct PeerBlock {
+        status: OpStatus,
+        message: String,
+        mutated: bool,
+        new_block: bool,
+        verdicts: Vec<CheckedBlock>,
+    }
+
+    struct DownloadRequest {
+        best_known: [u8; 32],
+        has_common: bool,
+        common: [u8; 32],
+        count: u32,
+        window: u32,
+        limited: bool,
+        witness: bool,
+        in_flight: Vec<Hash>,
+    }
+
+    struct DownloadPlan {
+        has_common: bool,
+        common: BlockSpot,
+        blocks: Vec<BlockSpot>,
+        window_full: bool,
+        first_in_flight: OptionalHash,
+    }
+
+    struct DirectFetch {
+        too_far: bool,
+        blocks: Vec<BlockSpot>,
+    }
+
+    struct RelayEntry {
+        txid: [u8; 32],
+        wtxid: [u8; 32],
+        fee: i64,
+        vsize: i64,
+    }
+
     struct TxBytes {
         data: Vec<u8>,
         /// Serialized with the witness marker where there is a witness (BIP144); otherwise never.
@@ -559,6 +628,28 @@ mod bridge {
         fn set_unbroadcast(self: &Engine, txid: &[u8; 32], unbroadcast: bool) -> Result<()>;
         fn unbroadcast(self: &Engine) -> Result<Vec<Hash>>;
         fn set_mempool_loaded(self: &Engine, loaded: bool) -> Result<()>;
+
+        fn message_start(self: &Engine) -> Result<[u8; 4]>;
+        fn minimum_chain_work(self: &Engine) -> Result<[u8; 32]>;
+        fn block_interval(self: &Engine) -> Result<i64>;
+        fn loading_blocks(self: &Engine) -> Result<bool>;
+        fn activate_best_chain(self: &Engine) -> Result<()>;
+        fn locator_of(self: &Engine, hash: &[u8; 32]) -> Result<Vec<Hash>>;
+        fn may_serve_block(self: &Engine, hash: &[u8; 32]) -> Result<bool>;
+        fn receive_headers(self: &Engine, headers: &[u8], work_known: bool) -> Result<PeerHeaders>;
+        fn receive_block(self: &Engine, block: &[u8], requested: bool) -> Result<PeerBlock>;
+        fn plan_download(self: &Engine, request: &DownloadRequest) -> Result<DownloadPlan>;
+        fn plan_direct_fetch(
+            self: &Engine,
+            last: &[u8; 32],
+            limit: u32,
+            witness: bool,
+            requested: &[Hash],
+        ) -> Result<DirectFetch>;
+        fn mempool_sequence(self: &Engine) -> Result<u64>;
+        fn relay_order(self: &Engine, wtxids: &[Hash]) -> Result<Vec<RelayEntry>>;
+        fn mempool_transaction_for_relay(self: &Engine, id: &[u8; 32], by_wtxid: bool, sequence: u64)
+        -> Result<PoolTx>;
 
         fn block_template(self: &Engine, request: &TemplateRequest) -> Result<TemplateEntry>;
         fn next_work_required(self: &Engine, time: u32) -> Result<u32>;

@@ -26,6 +26,7 @@ pub mod logging;
 mod mempool;
 mod mining;
 mod options;
+mod peers;
 
 pub use block::{BlockVerdict, HeadersOutcome, InvalidKind, ProcessedBlock};
 pub use chain::{
@@ -43,3 +44,6 @@ pub use mempool::{
 };
 pub use mining::{BlockTemplate, TemplateDeployment, TemplateDeploymentState, TemplateOptions, TemplateTransaction};
 pub use options::{Chain, MempoolOptions, Options, VersionBitsParameters};
+pub use peers::{
+    BlockSpot, DirectFetch, DownloadPlan, DownloadRequest, HeadersVerdict, ReceivedBlock, RelayEntry,
+};

@@ -2,7 +2,9 @@
 //! that both have the same checks in the same order.
 
 use bitcoin::{Amount, OutPoint, Transaction};
-use kernel::{AcceptResult, CoinView, Kernel, RejectKind, Rejection};
+use kernel::{AcceptResult, CoinView, RejectKind, Rejection};
+
+use crate::NodeContext;
 
 /// Why a transaction was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +22,12 @@ pub enum Refusal {
 /// Submits a transaction. `max_fee` of zero means no limit; with `relay` it is to be announced to peers. One that is in
 /// the mempool already is announced again. Does not wait until subscribers know of it.
 pub fn broadcast(
-    kernel: &Kernel,
+    context: &NodeContext,
     transaction: &Transaction,
     max_fee: Amount,
     relay: bool,
 ) -> Result<Result<(), Refusal>, kernel::Error> {
+    let kernel = &context.kernel;
     let txid = transaction.compute_txid();
     let outputs = u32::try_from(transaction.output.len()).unwrap_or(u32::MAX);
     let outpoints: Vec<OutPoint> = (0..outputs).map(|vout| OutPoint { txid, vout }).collect();
@@ -45,6 +48,12 @@ pub fn broadcast(
         if relay {
             kernel.set_unbroadcast(&txid, true)?;
         }
+    }
+    if relay
+        && let Some(entry) = kernel.mempool_transaction(&txid)?
+    {
+        // The witness may be another than the one just given.
+        context.peers.announce(txid, entry.transaction.compute_wtxid());
     }
     Ok(Ok(()))
 }

@@ -99,7 +99,7 @@ impl Chain for LocalChain {
         max_fee: Amount,
         relay: bool,
     ) -> Result<std::result::Result<(), BroadcastError>> {
-        let outcome = broadcast(&self.context.kernel, &transaction, max_fee, relay).map_err(internal)?;
+        let outcome = broadcast(&self.context, &transaction, max_fee, relay).map_err(internal)?;
         Ok(outcome.map_err(|refusal| match refusal {
             Refusal::MissingInputs(_) => BroadcastError::MissingInputs,
             Refusal::AlreadyInUtxoSet => BroadcastError::AlreadyInUtxoSet,

@@ -13,6 +13,7 @@ use interfaces::WalletLoader;
 use kernel::Kernel;
 
 use crate::events::EventHub;
+use crate::peers::Peers;
 use crate::shutdown::Shutdown;
 use crate::tip::TipWatch;
 use crate::warnings::Warnings;
@@ -33,6 +34,8 @@ pub struct NodeContext {
     pub shutdown: Arc<Shutdown>,
     /// What `getblockchaininfo` and others show under `warnings`.
     pub warnings: Arc<Warnings>,
+    /// The peer-to-peer network.
+    pub peers: Arc<Peers>,
     /// Distributes the kernel's events.
     pub(crate) events: Arc<EventHub>,
     /// When the program started, Unix seconds, not mocked.

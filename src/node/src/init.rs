@@ -12,6 +12,7 @@ mod interaction;
 mod load;
 mod log_file;
 mod money;
+mod network;
 mod pid_file;
 mod prepare;
 mod signals;
@@ -30,6 +31,7 @@ use interfaces::{ProcessConfig, WalletLoader};
 use crate::chain::LocalChain;
 use crate::context::NodeContext;
 use crate::events::{EngineListener, EventHub};
+use crate::peers::Peers;
 use crate::shutdown::Shutdown;
 use crate::warnings::Warnings;
 use crate::{notify, ui};
@@ -210,6 +212,7 @@ fn start(
 
     let warnings = Arc::new(Warnings::new());
     let events = Arc::new(EventHub::default());
+    let peers = Arc::new(Peers::default());
     shutdown.on_request({
         let (interrupt, events) = (options.interrupt.clone(), events.clone());
         move || {
@@ -217,7 +220,8 @@ fn start(
             events.tip.close();
         }
     });
-    let listener = Arc::new(EngineListener::new(events.clone(), warnings.clone(), shutdown.clone(), args));
+    let listener =
+        Arc::new(EngineListener::new(events.clone(), peers.clone(), warnings.clone(), shutdown.clone(), args));
     let mempool_expiry = options.mempool.expiry;
     let Some(kernel) = load::open(args, options, listener)? else {
         log::info!("Shutdown requested. Exiting.");
@@ -231,6 +235,7 @@ fn start(
         kernel,
         shutdown: shutdown.clone(),
         warnings,
+        peers,
         events,
         start_time,
         mempool_expiry,
@@ -247,6 +252,7 @@ fn start(
     if let Some((factory, config)) = wallet {
         load_wallets(&context, factory, config)?;
     }
+    network::start(&context, connections.automatic)?;
     finish(args, &context, &registry);
     Ok(())
 }

@@ -16,6 +16,7 @@ mod mempool_file;
 pub mod mempool_persist;
 pub mod mining;
 mod notify;
+pub mod peers;
 pub mod rpc;
 pub mod shutdown;
 mod signet;

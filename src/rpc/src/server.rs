@@ -14,7 +14,6 @@ mod http;
 mod io;
 mod jsonrpc;
 mod repeated;
-mod subnet;
 mod workers;
 
 use std::net::SocketAddr;
@@ -24,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use config::{Cookie, ServerConfig};
-pub use subnet::Subnet;
+pub use common::subnet::Subnet;
 
 use crate::{CommandSet, Registry};
 use auth::Auth;

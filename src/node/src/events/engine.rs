@@ -10,6 +10,7 @@ use kernel::{BlockIndex, RemovalReason, SyncState, WarningKind};
 
 use super::{Event, EventHub};
 use crate::chain::convert::block_ref;
+use crate::peers::Peers;
 use crate::shutdown::Shutdown;
 use crate::tip::Tip;
 use crate::warnings::{Cause, Warnings};
@@ -18,6 +19,7 @@ use crate::{notify, ui};
 /// The node's ear at the engine.
 pub(crate) struct EngineListener {
     hub: Arc<EventHub>,
+    peers: Arc<Peers>,
     warnings: Arc<Warnings>,
     shutdown: Arc<Shutdown>,
     block_notify: String,
@@ -26,10 +28,17 @@ pub(crate) struct EngineListener {
 
 impl EngineListener {
     /// Makes a listener with the notify commands of `args`.
-    pub fn new(hub: Arc<EventHub>, warnings: Arc<Warnings>, shutdown: Arc<Shutdown>, args: &Args) -> Self {
+    pub fn new(
+        hub: Arc<EventHub>,
+        peers: Arc<Peers>,
+        warnings: Arc<Warnings>,
+        shutdown: Arc<Shutdown>,
+        args: &Args,
+    ) -> Self {
         let command = |name: &str| args.get(name).unwrap_or_default();
         EngineListener {
             hub,
+            peers,
             warnings,
             shutdown,
             block_notify: command("blocknotify"),
@@ -41,12 +50,18 @@ impl EngineListener {
 impl kernel::Events for EngineListener {
     fn block_connected(&self, index: &BlockIndex, block: &Block) {
         let block = ConnectedBlock { block: block_ref(index), data: block.clone() };
+        self.peers.block_connected(&block.data);
         self.hub.publish(&Event::Connected(Arc::new(block)));
     }
 
     fn block_disconnected(&self, index: &BlockIndex, block: &Block) {
         let block = ConnectedBlock { block: block_ref(index), data: block.clone() };
+        self.peers.block_disconnected();
         self.hub.publish(&Event::Disconnected(Arc::new(block)));
+    }
+
+    fn tip_updated(&self, tip: &BlockIndex, fork: Option<BlockHash>, initial_block_download: bool) {
+        self.peers.tip_updated(tip.hash, fork, initial_block_download);
     }
 
     fn transaction_added(&self, transaction: &Transaction, sequence: u64) {

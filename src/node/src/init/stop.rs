@@ -43,6 +43,7 @@ impl Running {
             server.stop();
         }
         if let Some(context) = &context {
+            context.peers.stop();
             stop_wallet(context);
         }
         if let Some(import) = import {

@@ -1,14 +1,40 @@
-//! Commands about the peer-to-peer network. There is none in this node yet: they answer as a node without peers does,
-//! and what would need one is refused with Core's error for that.
+//! Commands about the peer-to-peer network.
 
+mod addconnection;
 mod addnode;
+mod disconnectnode;
+mod getaddednodeinfo;
+mod getblockfrompeer;
 mod getconnectioncount;
+mod getnettotals;
 mod getnetworkinfo;
 mod getpeerinfo;
+mod ping;
+mod setnetworkactive;
 
-use rpc::Command;
+use std::sync::Arc;
+
+use p2p::Network;
+use rpc::{Command, RpcError, code};
 
 use crate::NodeContext;
 
-pub(super) const COMMANDS: &[Command<NodeContext>] =
-    &[getconnectioncount::COMMAND, getpeerinfo::COMMAND, addnode::COMMAND, getnetworkinfo::COMMAND];
+pub(super) const COMMANDS: &[Command<NodeContext>] = &[
+    addconnection::COMMAND,
+    addnode::COMMAND,
+    disconnectnode::COMMAND,
+    getaddednodeinfo::COMMAND,
+    getblockfrompeer::COMMAND,
+    getconnectioncount::COMMAND,
+    getnettotals::COMMAND,
+    getnetworkinfo::COMMAND,
+    getpeerinfo::COMMAND,
+    ping::COMMAND,
+    setnetworkactive::COMMAND,
+];
+
+/// Returns the network; it is there unless the node ends.
+fn network(ctx: &NodeContext) -> Result<Arc<Network>, RpcError> {
+    let missing = "Error: Peer-to-peer functionality missing or disabled";
+    ctx.peers.network().ok_or_else(|| RpcError::new(code::CLIENT_P2P_DISABLED, missing))
+}

@@ -7,7 +7,7 @@ use common::args::Args;
 
 use super::ServerError;
 use super::endpoint::{Endpoint, parse_bind};
-use super::subnet::Subnet;
+use common::subnet::Subnet;
 
 /// The cookie file.
 #[derive(Debug, Clone, PartialEq, Eq)]

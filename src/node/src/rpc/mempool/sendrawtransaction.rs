@@ -34,7 +34,7 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
         .ok_or_else(|| RpcError::deserialization("TX decode failed. Make sure the tx has at least one input."))?;
     check_burn(&tx, max_burn)?;
     let max_fee = fee_at(max_feerate(call, "maxfeerate")?, tx.weight().to_vbytes_ceil());
-    broadcast(&ctx.kernel, &tx, Amount::from_sat(max_fee), true).map_err(engine_error)?.map_err(refusal)?;
+    broadcast(ctx, &tx, Amount::from_sat(max_fee), true).map_err(engine_error)?.map_err(refusal)?;
     // Who asks a wallet next shall find the transaction there.
     ctx.sync_events().map_err(engine_error)?;
     Ok(json!(tx.compute_txid().to_string()))

@@ -107,6 +107,7 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     for tx in &transactions {
         if ctx.kernel.mempool_contains(&tx.compute_txid()).map_err(engine_error)? {
             ctx.kernel.set_unbroadcast(&tx.compute_txid(), true).map_err(engine_error)?;
+            ctx.peers.announce(tx.compute_txid(), tx.compute_wtxid());
         }
     }
     ctx.sync_events().map_err(engine_error)?;

@@ -1,7 +1,9 @@
-//! `addnode`: refused, as without a peer-to-peer network in Core.
+//! `addnode`.
 
 use rpc::{Arg, ArgType, Call, Command, Default, Res, RpcError, RpcResult, code, example_cli, example_rpc};
+use serde_json::Value;
 
+use super::network;
 use crate::NodeContext;
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
@@ -30,11 +32,30 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     run,
 };
 
-fn run(_: &NodeContext, call: &Call<'_>) -> RpcResult {
-    match call.str("command")? {
-        "add" | "remove" | "onetry" => {
-            Err(RpcError::new(code::CLIENT_P2P_DISABLED, "Error: Peer-to-peer functionality missing or disabled"))
-        }
-        _ => Err(RpcError::misc(COMMAND.help())),
+fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
+    let (node, command) = (call.str("node")?, call.str("command")?);
+    if !["add", "remove", "onetry"].contains(&command) {
+        return Err(RpcError::misc(COMMAND.help()));
     }
+    let network = network(ctx)?;
+    let v2_enabled = ctx.args.get_bool("v2transport");
+    if call.bool_or("v2transport", v2_enabled)? && !v2_enabled {
+        return Err(RpcError::invalid_parameter(
+            "Error: v2transport requested but not enabled (see -v2transport)",
+        ));
+    }
+    match command {
+        "onetry" => network.connect_once(node),
+        "add" if !network.add_node(node) => {
+            return Err(RpcError::new(code::CLIENT_NODE_ALREADY_ADDED, "Error: Node already added"));
+        }
+        "remove" if !network.remove_node(node) => {
+            return Err(RpcError::new(
+                code::CLIENT_NODE_NOT_ADDED,
+                "Error: Node could not be removed. It has not been added previously.",
+            ));
+        }
+        _ => {}
+    }
+    Ok(Value::Null)
 }

@@ -3,6 +3,7 @@
 use rpc::{Command, Res, example_cli, example_rpc};
 use serde_json::json;
 
+use super::network;
 use crate::NodeContext;
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
@@ -12,5 +13,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     description: "Returns the number of connections to other nodes.",
     result: &[Res::num("", "Number of connections")],
     examples: &[example_cli!("getconnectioncount", ""), example_rpc!("getconnectioncount", "")],
-    run: |_, _| Ok(json!(0)),
+    run: |ctx, _| {
+        let (inbound, outbound) = network(ctx)?.counts();
+        Ok(json!(inbound + outbound))
+    },
 };

@@ -4,13 +4,11 @@ use common::version;
 use rpc::{Call, Command, Res, RpcResult, example_cli, example_rpc};
 use serde_json::{Value, json};
 
+use super::network;
 use crate::NodeContext;
 use crate::rpc::blockchain::getblockchaininfo::WARNINGS_DOC;
 use crate::rpc::mempool::getmempoolinfo::feerate_json;
 use crate::rpc::support::{engine_error, warnings};
-
-/// Version of the peer-to-peer protocol.
-const PROTOCOL_VERSION: u32 = 70_016;
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "getnetworkinfo",
@@ -67,13 +65,17 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
 
 fn run(ctx: &NodeContext, _: &Call<'_>) -> RpcResult {
     let info = ctx.kernel.mempool_info().map_err(engine_error)?;
+    let network = network(ctx)?;
+    let (inbound, outbound) = network.counts();
+    let services = network.services();
     let networks: Value = ["ipv4", "ipv6", "onion", "i2p", "cjdns"]
         .iter()
         .map(|name| {
+            let reachable = name.starts_with("ipv");
             json!({
                 "name": name,
-                "limited": true,
-                "reachable": false,
+                "limited": !reachable,
+                "reachable": reachable,
                 "proxy": "",
                 "proxy_randomize_credentials": false,
             })
@@ -82,15 +84,15 @@ fn run(ctx: &NodeContext, _: &Call<'_>) -> RpcResult {
     Ok(json!({
         "version": version::CLIENT_VERSION,
         "subversion": version::subversion(&ctx.args.get_all("uacomment")),
-        "protocolversion": PROTOCOL_VERSION,
-        "localservices": "0000000000000000",
-        "localservicesnames": [],
-        "localrelay": false,
-        "timeoffset": 0,
-        "networkactive": false,
-        "connections": 0,
-        "connections_in": 0,
-        "connections_out": 0,
+        "protocolversion": p2p::PROTOCOL_VERSION,
+        "localservices": format!("{services:016x}"),
+        "localservicesnames": p2p::services_names(services),
+        "localrelay": network.relays_transactions(),
+        "timeoffset": network.time_offset(),
+        "networkactive": network.is_active(),
+        "connections": inbound + outbound,
+        "connections_in": inbound,
+        "connections_out": outbound,
         "networks": networks,
         "relayfee": feerate_json(info.min_relay_fee),
         "incrementalfee": feerate_json(info.incremental_fee),

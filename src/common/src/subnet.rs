@@ -1,4 +1,4 @@
-//! Networks that requests may come from (`-rpcallowip`).
+//! Networks by address and prefix (`-rpcallowip`, `-whitelist`).
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,0 +1,144 @@
+//! `tx` and `mempool`: transactions from peers, into the mempool and on to others.
+
+use bitcoin::consensus::encode::deserialize_partial;
+use bitcoin::{Transaction, Txid, Wtxid};
+use kernel::{AcceptResult, RejectKind, Rejection};
+
+use super::{Fault, Manager};
+use crate::PeerId;
+use crate::config::NODE_BLOOM;
+use crate::permissions::Permissions;
+use crate::time;
+use crate::tx_request::TxId;
+
+impl Manager {
+    pub(super) fn on_tx(&mut self, id: PeerId, payload: &[u8]) -> Result<(), Fault> {
+        let Some(peer) = self.peers.get(&id) else { return Ok(()) };
+        if self.refuses_transactions(peer) {
+            return Err(Fault::Disconnect("transaction sent in violation of protocol".to_owned()));
+        }
+        if self.kernel.is_initial_block_download()? {
+            return Ok(());
+        }
+        let (transaction, _) =
+            deserialize_partial::<Transaction>(payload).map_err(|error| Fault::Malformed(error.to_string()))?;
+        let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
+        let force = peer.may(Permissions::FORCE_RELAY);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            let by_wtxid = peer.uses_wtxids();
+            let bytes = if by_wtxid { TxId::Wtxid(wtxid) } else { TxId::Txid(txid) }.bytes();
+            peer.knows_transaction(&bytes);
+        }
+        self.transactions.received(id, txid, wtxid);
+        if self.transactions.has(&self.kernel, TxId::Wtxid(wtxid))? {
+            if force {
+                self.force_relay(id, txid, wtxid)?;
+            }
+            return Ok(());
+        }
+        if self.submit(id, transaction, true)?
+            && let Some(peer) = self.peers.get_mut(&id)
+        {
+            peer.last_transaction = time::seconds(time::now());
+        }
+        Ok(())
+    }
+
+    /// Relays what is in the mempool already, for a node that is hidden behind us.
+    fn force_relay(&mut self, id: PeerId, txid: Txid, wtxid: Wtxid) -> Result<(), Fault> {
+        if self.kernel.mempool_contains(&txid)? {
+            log::info!("Force relaying tx {txid} (wtxid={wtxid}) from peer={id}");
+            self.announce_to_all(txid, wtxid);
+        } else {
+            log::info!("Not relaying non-mempool transaction {txid} (wtxid={wtxid}) from forcerelay peer={id}");
+        }
+        Ok(())
+    }
+
+    /// Tries one orphan whose parent came. Returns whether there was one.
+    pub(super) fn retry_orphan(&mut self) -> bool {
+        let Some((id, transaction)) = self.transactions.next_ready() else { return false };
+        let result = self.submit(id, transaction, false).map(|_| ());
+        self.judge(id, "tx", 0, result);
+        true
+    }
+
+    /// Hands a peer's transaction to the mempool. `first` says that this was not tried before. Returns whether it was
+    /// taken.
+    fn submit(&mut self, id: PeerId, transaction: Transaction, first: bool) -> Result<bool, Fault> {
+        let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
+        match self.kernel.accept_transaction(&transaction, false)? {
+            AcceptResult::Accepted(_) => {
+                self.on_accepted(id, txid, wtxid)?;
+                Ok(true)
+            }
+            AcceptResult::Rejected(rejection) => {
+                self.on_rejected(id, transaction, &rejection, first)?;
+                Ok(false)
+            }
+            AcceptResult::AlreadyInMempool { .. } | AcceptResult::DifferentWitness(_) => Ok(false),
+        }
+    }
+
+    fn on_accepted(&mut self, id: PeerId, txid: Txid, wtxid: Wtxid) -> Result<(), Fault> {
+        self.transactions.accepted(txid, wtxid);
+        if log::log_enabled!(target: "mempool", log::Level::Debug) {
+            let info = self.kernel.mempool_info()?;
+            log::debug!(
+                target: "mempool",
+                "AcceptToMemoryPool: peer={id}: accepted {txid} (wtxid={wtxid}) (poolsz {} txn, {} kB)",
+                info.size,
+                info.usage / 1000
+            );
+        }
+        self.announce_to_all(txid, wtxid);
+        Ok(())
+    }
+
+    fn on_rejected(
+        &mut self,
+        id: PeerId,
+        transaction: Transaction,
+        rejection: &Rejection,
+        first: bool,
+    ) -> Result<(), Fault> {
+        let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
+        let missing = rejection.kind == RejectKind::MissingInputs;
+        if first || !missing {
+            let text = rejection.message();
+            log::debug!(target: "mempoolrej", "{txid} (wtxid={wtxid}) from peer={id} was not accepted: {text}");
+        }
+        match rejection.kind {
+            RejectKind::MissingInputs if first => {
+                let Some(peer) = self.peers.get(&id) else { return Ok(()) };
+                let announcer = Self::announcer(peer);
+                let parents = self.transactions.orphaned(&self.kernel, announcer, transaction, time::now())?;
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    for parent in parents {
+                        peer.knows_transaction(&TxId::Txid(parent).bytes());
+                    }
+                }
+            }
+            RejectKind::MissingInputs => {}
+            // Another witness may do, and this one says nothing of the transaction.
+            RejectKind::WitnessStripped => self.transactions.drop_orphan(wtxid),
+            RejectKind::Failed => {}
+            kind => self.transactions.refused(txid, wtxid, kind == RejectKind::InputsNotStandard),
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_mempool(&mut self, id: PeerId) -> Result<(), Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        if peer.our_services & NODE_BLOOM == 0 && !peer.may(Permissions::MEMPOOL) {
+            if peer.may(Permissions::NO_BAN) {
+                return Ok(());
+            }
+            return Err(Fault::Disconnect("mempool request with bloom filters disabled".to_owned()));
+        }
+        if let Some(relay) = &mut peer.relay {
+            relay.mempool_wanted = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Reading payloads within bounds, and writing them.
+//!
+//! **Invariant:** a list is read only after its count was found to be within its bound, and memory is reserved for no
+//! more entries than the payload has bytes for.
+
+use bitcoin::VarInt;
+use bitcoin::consensus::encode::{Decodable, Encodable};
+
+/// Why a payload cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WireError {
+    /// It is too short, or has a value that means nothing.
+    #[error("{0}")]
+    Malformed(String),
+    /// A list in it has more entries than any may have.
+    #[error("{0} entries")]
+    TooMany(u64),
+}
+
+/// Reads one value off the front.
+pub(crate) fn take<T: Decodable>(input: &mut &[u8]) -> Result<T, WireError> {
+    T::consensus_decode(input).map_err(|error| WireError::Malformed(error.to_string()))
+}
+
+/// Reads a count of at most `most` off the front.
+pub(crate) fn take_count(input: &mut &[u8], most: usize) -> Result<usize, WireError> {
+    let VarInt(count) = take(input)?;
+    match usize::try_from(count) {
+        Ok(count) if count <= most => Ok(count),
+        _ => Err(WireError::TooMany(count)),
+    }
+}
+
+/// Reads a list of at most `most` values, each of at least `size` bytes.
+pub(crate) fn take_list<T: Decodable>(input: &mut &[u8], most: usize, size: usize) -> Result<Vec<T>, WireError> {
+    let count = take_count(input, most)?;
+    let mut list = Vec::with_capacity(count.min(input.len() / size.max(1)));
+    for _ in 0..count {
+        list.push(take(input)?);
+    }
+    Ok(list)
+}
+
+/// Reads a text of at most `most` bytes.
+pub(crate) fn take_bytes(input: &mut &[u8], most: usize) -> Result<Vec<u8>, WireError> {
+    let count = take_count(input, most)?;
+    if input.len() < count {
+        return Err(WireError::Malformed("end of data".to_owned()));
+    }
+    let (bytes, rest) = input.split_at(count);
+    *input = rest;
+    Ok(bytes.to_vec())
+}
+
+/// Reads a fixed number of bytes and passes over them.
+pub(crate) fn skip(input: &mut &[u8], count: usize) -> Result<(), WireError> {
+    *input = input.get(count..).ok_or_else(|| WireError::Malformed("end of data".to_owned()))?;
+    Ok(())
+}
+
+/// Writes a value behind what is there.
+pub(crate) fn put(out: &mut Vec<u8>, value: &(impl Encodable + ?Sized)) {
+    value.consensus_encode(out).expect("writing to memory does not fail");
+}
+
+/// Writes a value.
+pub(crate) fn encoded(value: &(impl Encodable + ?Sized)) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out, value);
+    out
+}
+
+/// Writes a list.
+pub(crate) fn encoded_list<T: Encodable>(values: &[T]) -> Vec<u8> {
+    let mut out = encoded(&VarInt::from(values.len()));
+    for value in values {
+        put(&mut out, value);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::p2p::message_blockdata::Inventory;
+
+    use super::*;
+
+    #[test]
+    fn lists_are_bounded() {
+        let list = vec![Inventory::Unknown { inv_type: 7, hash: [1; 32] }; 3];
+        let bytes = encoded_list(&list);
+        assert_eq!(take_list::<Inventory>(&mut &bytes[..], 3, 36), Ok(list));
+        assert_eq!(take_list::<Inventory>(&mut &bytes[..], 2, 36), Err(WireError::TooMany(3)));
+        for cut in 0..bytes.len() {
+            let result = take_list::<Inventory>(&mut &bytes[..cut], 3, 36);
+            assert!(matches!(result, Err(WireError::Malformed(_))), "cut to {cut}");
+        }
+        let huge = encoded(&VarInt(u64::MAX));
+        assert_eq!(take_list::<Inventory>(&mut &huge[..], 50_000, 36), Err(WireError::TooMany(u64::MAX)));
+    }
+
+    #[test]
+    fn texts_are_bounded() {
+        let bytes = [3, b'a', b'b', b'c', 9];
+        let mut input = &bytes[..];
+        assert_eq!(take_bytes(&mut input, 3), Ok(b"abc".to_vec()));
+        assert_eq!(input, [9]);
+        assert_eq!(take_bytes(&mut &bytes[..], 2), Err(WireError::TooMany(3)));
+        assert!(take_bytes(&mut &bytes[..2], 3).is_err());
+        assert!(skip(&mut &bytes[..], 6).is_err());
+    }
+}
