@@ -44,6 +44,4 @@ pub use mempool::{
 };
 pub use mining::{BlockTemplate, TemplateDeployment, TemplateDeploymentState, TemplateOptions, TemplateTransaction};
 pub use options::{Chain, MempoolOptions, Options, VersionBitsParameters};
-pub use peers::{
-    BlockSpot, DirectFetch, DownloadPlan, DownloadRequest, HeadersVerdict, ReceivedBlock, RelayEntry,
-};
+pub use peers::{BlockSpot, DirectFetch, DownloadPlan, DownloadRequest, HeadersVerdict, ReceivedBlock, RelayEntry};

@@ -219,8 +219,7 @@ impl Kernel {
         in_flight: &[BlockHash],
     ) -> Result<DirectFetch, Error> {
         let in_flight = block_hashes(in_flight);
-        let fetch =
-            self.call(|engine| engine.plan_direct_fetch(last.as_byte_array(), limit, witness, &in_flight))?;
+        let fetch = self.call(|engine| engine.plan_direct_fetch(last.as_byte_array(), limit, witness, &in_flight))?;
         if fetch.too_far {
             return Ok(DirectFetch::TooFar);
         }

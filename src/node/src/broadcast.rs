@@ -49,9 +49,7 @@ pub fn broadcast(
             kernel.set_unbroadcast(&txid, true)?;
         }
     }
-    if relay
-        && let Some(entry) = kernel.mempool_transaction(&txid)?
-    {
+    if relay && let Some(entry) = kernel.mempool_transaction(&txid)? {
         // The witness may be another than the one just given.
         context.peers.announce(txid, entry.transaction.compute_wtxid());
     }

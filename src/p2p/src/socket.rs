@@ -154,7 +154,8 @@ fn wait<'a>(
         buffer.resize(64, 0);
         let _ = { wakened }.read(buffer);
     }
-    let accept = listeners.iter().zip(&events[1..]).filter(|(_, events)| !events.is_empty()).map(|(listener, _)| listener);
+    let accept =
+        listeners.iter().zip(&events[1..]).filter(|(_, events)| !events.is_empty()).map(|(listener, _)| listener);
     let ready = links.iter().zip(&events[1 + listeners.len()..]);
     let ready = ready.filter(|(_, events)| !events.is_empty()).map(|(link, events)| (link, *events));
     (accept.collect(), ready.collect())

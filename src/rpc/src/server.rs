@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub use config::{Cookie, ServerConfig};
 pub use common::subnet::Subnet;
+pub use config::{Cookie, ServerConfig};
 
 use crate::{CommandSet, Registry};
 use auth::Auth;

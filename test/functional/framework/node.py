@@ -215,6 +215,22 @@ class Node:
         """Waits until everything that follows the chain has caught up."""
         self.rpc.syncwithvalidationinterfacequeue()
 
+    # Peers
+
+    LISTEN = ("-listen=1", "-bind=127.0.0.1")
+
+    def connect(self, other):
+        """Connects to another node, which listens, and waits until both know each other."""
+        known = len(other.rpc.getpeerinfo())
+        address = f"127.0.0.1:{other.p2p_port}"
+        self.rpc.addnode(address, "onetry")
+
+        def greeted(peers):
+            return any(peer["bytesrecv_per_msg"].get("pong") for peer in peers)
+
+        wait_until(lambda: greeted(p for p in self.rpc.getpeerinfo() if p["addr"] == address), "a pong from the other")
+        wait_until(lambda: greeted(other.rpc.getpeerinfo()[known:]), "a pong at the other")
+
     def mine(self, blocks=1, descriptor="raw(51)"):
         """Mines blocks that pay to a descriptor; by default to a script that anyone can spend."""
         hashes = self.rpc.generatetodescriptor(blocks, descriptor)

@@ -277,7 +277,7 @@ fn options_without_the_capability() {
         assert_eq!(Case::new("").init(options).unwrap().unavailable(), expected);
     };
     check(&["-txindex=0", "-noonion", "-natpmp=0", "-v2transport=0"], &[]);
-    check(&["-txindex", "-addnode=x"], &["-txindex", "-addnode"]);
+    check(&["-txindex", "-seednode=x"], &["-txindex", "-seednode"]);
 }
 
 #[test]

@@ -266,15 +266,14 @@ impl Manager {
         let Some(peer) = self.peers.get(&id) else { return Ok(()) };
         let in_flight: Vec<BlockHash> = self.in_flight.keys().copied().collect();
         let limit = u32::try_from(crate::peer::MAX_IN_FLIGHT).unwrap_or(u32::MAX);
-        let blocks =
-            match self.kernel.plan_direct_fetch(&last.hash, limit, peer.serves_witnesses(), &in_flight)? {
-                DirectFetch::Blocks(blocks) => blocks,
-                DirectFetch::TooFar => {
-                    let BlockIndex { hash, height, .. } = last;
-                    log::debug!(target: "net", "Large reorg, won't direct fetch to {hash} ({height})");
-                    return Ok(());
-                }
-            };
+        let blocks = match self.kernel.plan_direct_fetch(&last.hash, limit, peer.serves_witnesses(), &in_flight)? {
+            DirectFetch::Blocks(blocks) => blocks,
+            DirectFetch::TooFar => {
+                let BlockIndex { hash, height, .. } = last;
+                log::debug!(target: "net", "Large reorg, won't direct fetch to {hash} ({height})");
+                return Ok(());
+            }
+        };
         let asked = self.ask_for_blocks(id, &blocks, |block| format!("Requesting block {} from peer={id}", block.hash));
         if asked > 1 {
             let BlockIndex { hash, height, .. } = last;

@@ -195,7 +195,9 @@ mod tests {
         let mut bad = encode(MAGIC, "ping", &[]);
         bad[4 + 11] = b'x';
         let got = frames(&bad, 100).unwrap();
-        assert!(matches!(&got[..], [Frame::Refused { reason, .. }] if reason == "Invalid message type (ping, 0 bytes)"));
+        assert!(
+            matches!(&got[..], [Frame::Refused { reason, .. }] if reason == "Invalid message type (ping, 0 bytes)")
+        );
 
         let mut bad = encode(MAGIC, "ping", &[]);
         bad[0] = 0;

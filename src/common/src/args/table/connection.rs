@@ -1,11 +1,11 @@
-//! Rows: peers, proxies and ZeroMQ publishers. Connections to peers are not made yet, so all are accepted and, where
-//! they ask for more than silence, reported by [`super::super::Args::unavailable`].
+//! Rows: peers, proxies and ZeroMQ publishers. What is not there yet is accepted and, where it asks for more than
+//! silence, reported by [`super::super::Args::unavailable`].
 
 use super::Category::{Connection, Zmq};
 use super::{DAEMONS, Opt, flag, opt};
 
 pub(super) static ROWS: &[Opt] = &[
-    opt("addnode", "=<ip>", DAEMONS, Connection, "Connect to this node and try to stay connected; may be given several times").multi().network_only().pending(),
+    opt("addnode", "=<ip>", DAEMONS, Connection, "Connect to this node and try to stay connected; may be given several times").multi().network_only(),
     opt("asmap", "=<file>", DAEMONS, Connection, "Group peers by the autonomous systems of this file; relative to the data directory of the chain").pending(),
     opt("bantime", "=<n>", DAEMONS, Connection, "Seconds a ban lasts unless told otherwise").int(86400),
     opt("bind", "=<addr>[:<port>][=onion]", DAEMONS, Connection, "Listen for peers on this address (all addresses unless given); =onion marks its peers as coming through Tor").multi().network_only(),
@@ -41,7 +41,7 @@ pub(super) static ROWS: &[Opt] = &[
     opt("torcontrol", "=<ip>:<port>", DAEMONS, Connection, "Tor control port").str("127.0.0.1:9051"),
     opt("torpassword", "=<pass>", DAEMONS, Connection, "Password of the Tor control port (none unless given)").sensitive(),
     flag("natpmp", DAEMONS, Connection, "Ask the router to forward the port (PCP or NAT-PMP)").bool(true),
-    opt("whitebind", "=<[permissions@]addr>", DAEMONS, Connection, "Listen on this address and give its peers these permissions; may be given several times").multi().pending(),
+    opt("whitebind", "=<[permissions@]addr>", DAEMONS, Connection, "Listen on this address and give its peers these permissions; may be given several times").multi(),
     opt("whitelist", "=<[permissions@]IP address or network>", DAEMONS, Connection, "Give peers from this address or network these permissions; may be given several times").multi(),
     opt("zmqpubhashblock", "=<address>", DAEMONS, Zmq, "Publish block hashes at <address>").multi().pending(),
     opt("zmqpubhashtx", "=<address>", DAEMONS, Zmq, "Publish transaction hashes at <address>").multi().pending(),

@@ -57,9 +57,7 @@ pub(super) static ROWS: &[Opt] = &[
     )
     .int(100)
     .pending(),
-    flag("blocksonly", DAEMONS, Options, "Take no transactions from peers without the forcerelay permission")
-        .bool(false)
-        .pending(),
+    flag("blocksonly", DAEMONS, Options, "Take no transactions from peers without the relay permission").bool(false),
     flag("coinstatsindex", DAEMONS, Options, "Keep an index of UTXO set statistics for gettxoutsetinfo")
         .bool(false)
         .pending(),

@@ -24,10 +24,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     result: &[Res::obj(
         "",
         "",
-        &[
-            Res::str("address", "Address connected to"),
-            Res::str("connection_type", "Type of the connection"),
-        ],
+        &[Res::str("address", "Address connected to"), Res::str("connection_type", "Type of the connection")],
     )],
     examples: &[
         example_cli!("addconnection", "\"192.168.0.6:8333\" \"outbound-full-relay\" true"),

@@ -40,9 +40,7 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let network = network(ctx)?;
     let v2_enabled = ctx.args.get_bool("v2transport");
     if call.bool_or("v2transport", v2_enabled)? && !v2_enabled {
-        return Err(RpcError::invalid_parameter(
-            "Error: v2transport requested but not enabled (see -v2transport)",
-        ));
+        return Err(RpcError::invalid_parameter("Error: v2transport requested but not enabled (see -v2transport)"));
     }
     match command {
         "onetry" => network.connect_once(node),

@@ -21,14 +21,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
                   was asked.",
     result: &[Res::obj("", "", &[])],
     examples: &[
-        example_cli!(
-            "getblockfrompeer",
-            "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\" 0"
-        ),
-        example_rpc!(
-            "getblockfrompeer",
-            "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\" 0"
-        ),
+        example_cli!("getblockfrompeer", "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\" 0"),
+        example_rpc!("getblockfrompeer", "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\" 0"),
     ],
     run,
 };

@@ -48,7 +48,10 @@ const PEER: &[Res] = &[
     Res::bool("inbound", "Whether the peer made the connection"),
     Res::bool("bip152_hb_to", "Whether we asked the peer for compact blocks at high bandwidth"),
     Res::bool("bip152_hb_from", "Whether the peer asked us for compact blocks at high bandwidth"),
-    Res::num("presynced_headers", "Height up to which headers were checked before they are stored; -1 if that is not done"),
+    Res::num(
+        "presynced_headers",
+        "Height up to which headers were checked before they are stored; -1 if that is not done",
+    ),
     Res::num("synced_headers", "Height of the last header in common"),
     Res::num("synced_blocks", "Height of the last block in common"),
     Res::arr("inflight", "", &[Res::num("n", "Height of a block the peer is asked for")]),
