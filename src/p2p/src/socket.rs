@@ -103,7 +103,7 @@ fn is_inactive(link: &Link, now: Time, timeout: Duration) -> bool {
     }
     let counts = link.last_times();
     let peer = link.peer();
-    if counts.iter().any(|last| *last == 0) {
+    if counts.contains(&0) {
         let never = [", never received from peer", ", never sent to peer"];
         let never: String = counts.iter().zip(never).filter(|(last, _)| **last == 0).map(|(_, text)| text).collect();
         log::debug!(target: "net", "socket no message in first {} seconds{never}, disconnecting {peer}", timeout.as_secs());

@@ -118,7 +118,7 @@ impl TxDownload {
     }
 
     /// Returns what to ask a peer for now.
-    pub(crate) fn to_request(&mut self, kernel: &Kernel, peer: PeerId, now: Time) -> Result<Vec<TxId>, Error> {
+    pub(crate) fn take_requests(&mut self, kernel: &Kernel, peer: PeerId, now: Time) -> Result<Vec<TxId>, Error> {
         let (wanted, expired) = self.requests.requestable(peer, now);
         for (peer, id) in expired {
             log::debug!(target: "net", "timeout of inflight {} from peer={peer}", id.describe());

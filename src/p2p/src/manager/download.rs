@@ -98,7 +98,7 @@ impl Manager {
     pub(super) fn request_data(&mut self, id: PeerId) -> Result<(), Fault> {
         let mut items = self.request_blocks(id)?;
         let now = time::now();
-        for tx in self.transactions.to_request(&self.kernel, id, now)? {
+        for tx in self.transactions.take_requests(&self.kernel, id, now)? {
             let Some(peer) = self.peers.get(&id) else { return Ok(()) };
             items.push(match tx {
                 TxId::Wtxid(wtxid) => Inventory::WTx(wtxid),
@@ -121,7 +121,7 @@ impl Manager {
         if room == 0 || !peer.serves_blocks() {
             return Ok(Vec::new());
         }
-        if !(syncs_from && !peer.is_limited()) && self.kernel.is_initial_block_download()? {
+        if (peer.is_limited() || !syncs_from) && self.kernel.is_initial_block_download()? {
             return Ok(Vec::new());
         }
         peer.chain.resolve(&self.kernel)?;
