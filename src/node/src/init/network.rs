@@ -1,7 +1,5 @@
 //! Starts the peer-to-peer network.
 
-use bitcoin::hex::DisplayHex;
-use common::chain::Chain;
 use p2p::{Config, Network, StartError};
 
 use super::Failure;
@@ -12,10 +10,6 @@ use crate::{NodeContext, ui};
 pub(super) fn start(context: &NodeContext, automatic: i64) -> Result<(), Failure> {
     let automatic = usize::try_from(automatic).unwrap_or(0);
     let config = Config::from_args(&context.args, context.chain, automatic).map_err(|error| error.to_string())?;
-    if context.chain == Chain::Signet {
-        let magic = context.kernel.message_start().map_err(|error| error.to_string())?;
-        log::info!("Signet derived magic (message start): {}", magic.to_lower_hex_string());
-    }
     ui::init_message("Starting network threads…");
     match Network::start(config, context.kernel.clone()) {
         Ok(network) => {
