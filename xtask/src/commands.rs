@@ -2,12 +2,14 @@
 
 pub mod bench;
 pub mod build;
+pub mod compatibility;
 pub mod configure;
 pub mod demo;
 pub mod depends;
 pub mod functional;
 pub mod install;
 pub mod reproduce;
+pub mod running;
 pub mod setup;
 pub mod test;
 pub mod tidy;

@@ -48,6 +48,8 @@ xflags::xflags! {
             /// Run only the scripts whose name contains one of these.
             repeated filters: String
         }
+        /// Write doc/compatibility.md: what there is of Bitcoin Core's RPC commands and options.
+        cmd compatibility {}
         /// Check the project's own rules.
         cmd tidy {
             /// Add new schema ordinals to the golden file first.

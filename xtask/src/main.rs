@@ -67,6 +67,7 @@ fn run(flags: Xtask) -> Result<()> {
                 failed => bail!("{failed} functional tests failed"),
             }
         }
+        XtaskCmd::Compatibility(_) => commands::compatibility::run(&root),
         XtaskCmd::Tidy(flags) => commands::tidy::run(&root, flags.bless),
         XtaskCmd::Reproduce(_) => commands::reproduce::run(&root),
         XtaskCmd::Bench(flags) => commands::bench::run(&root, flags.depends),

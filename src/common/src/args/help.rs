@@ -38,7 +38,8 @@ fn entry(row: &Opt, bump: usize) -> String {
         OptDefault::Int(value) => format!(" (default: {value})"),
         OptDefault::Str(text) => format!(" (default: {text})"),
     };
-    let message = format!("{}{default}", row.help);
+    let effect = if row.pending { " (no effect in this version)" } else { "" };
+    let message = format!("{}{default}{effect}", row.help);
     format!(
         "{:option_indent$}{dash}{}{}\n{:message_indent$}{}\n\n",
         "",
