@@ -29,6 +29,7 @@ use common::args::{Args, Program};
 use interfaces::{ProcessConfig, WalletLoader};
 
 use crate::chain::LocalChain;
+use crate::clients::{Clients, Listen};
 use crate::context::NodeContext;
 use crate::events::{EngineListener, EventHub};
 use crate::peers::Peers;
@@ -75,8 +76,15 @@ pub(crate) struct Paths {
     pub blocks_dir: PathBuf,
 }
 
-/// Runs a node from its command line, the program's name included, until it is asked to stop.
-pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>) -> ExitCode {
+/// Who else takes part, in this process or in others.
+struct Parties {
+    wallet: Option<WalletFactory>,
+    listen: Option<Listen>,
+}
+
+/// Runs a node from its command line, the program's name included, until it is asked to stop. `listen` serves
+/// `-ipcbind`, for the programs that have that option.
+pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>, listen: Option<Listen>) -> ExitCode {
     common::datadir::set_private_umask();
     common::logging::install();
     let start_time = common::clock::system_now();
@@ -109,7 +117,7 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>)
         }
         other => other,
     };
-    match start(&args, &shutdown, wallet, start_time, &mut running) {
+    match start(&args, &shutdown, Parties { wallet, listen }, start_time, &mut running) {
         Ok(()) => {
             if let Some(parent) = parent {
                 parent.started();
@@ -163,7 +171,7 @@ fn information(args: &Args) -> Option<String> {
 fn start(
     args: &Arc<Args>,
     shutdown: &Arc<Shutdown>,
-    wallet: Option<WalletFactory>,
+    Parties { wallet, listen }: Parties,
     start_time: i64,
     running: &mut Running,
 ) -> Result<(), Failure> {
@@ -209,6 +217,17 @@ fn start(
         move |status| registry.set_warmup(status)
     })));
     running.registry = Some(registry.clone());
+    let json_rpc = running.server.as_ref().map(rpc::server::Server::json_rpc);
+    let json_rpc = json_rpc.unwrap_or_else(|| rpc::server::JsonRpc::without_server(registry.clone()));
+    let clients = Clients::new(json_rpc, shutdown.clone());
+    running.clients = Some(clients.clone());
+    if let Some(listen) = listen {
+        for address in args.get_all("ipcbind") {
+            let listening = listen(&address, &paths.net_datadir, clients.clone())?;
+            log::info!("Listening for IPC requests on address {}", listening.address());
+            running.listening.push(listening);
+        }
+    }
 
     let warnings = Arc::new(Warnings::new());
     let events = Arc::new(EventHub::default());
@@ -242,6 +261,7 @@ fn start(
         wallet: std::sync::RwLock::default(),
     });
     running.context = Some(context.clone());
+    clients.set_context(Some(context.clone()));
     let import = load::start_import(context.clone()).map_err(|error| format!("Cannot start a thread: {error}"))?;
     running.import = Some(import);
     // Everything below looks at the tip, which a new data directory gets from the import.

@@ -9,6 +9,7 @@
 
 pub mod broadcast;
 pub mod chain;
+pub mod clients;
 pub mod context;
 mod events;
 pub mod init;

@@ -46,6 +46,26 @@ impl TipWatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).tip
     }
 
+    /// Has all waiters ask again whether they are done.
+    pub(crate) fn wake(&self) {
+        let _state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed.notify_all();
+    }
+
+    /// Like [`Self::wait_until`], for waits that end for other reasons, too: `done` is also asked while there is no tip,
+    /// and after each [`Self::wake`].
+    pub(crate) fn wait_or_wake(&self, deadline: Instant, mut done: impl FnMut(Option<&Tip>) -> bool) -> Option<Tip> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while !state.closed && !done(state.tip.as_ref()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.tip
+    }
+
     /// Waits until `done` accepts the tip, the deadline passes or the program ends, and returns the tip then.
     pub fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Tip) -> bool) -> Option<Tip> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,9 @@
 //! Runs whole nodes on temporary regtest directories, with a wallet side that only keeps what it is given.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "node/clients.rs"]
+mod clients;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -17,6 +20,7 @@ use interfaces::{
     BlockRange, Chain, ChainNotifications, ConnectedBlock, CreateWallet, MempoolRemovalReason, ProcessConfig, Result,
     RpcCommand, RpcError, RpcRequest, ScanRequest, Wallet, WalletError, WalletLoader, WalletSettingUpdate,
 };
+use node::clients::{Clients, Listening};
 use serde_json::{Value, json};
 
 /// Anyone's coins: a script that any signature-less input satisfies is not standard, but a block takes it.
@@ -65,9 +69,21 @@ impl WalletLoader for NoWallet {
 struct Node {
     thread: Option<JoinHandle<ExitCode>>,
     chain: Arc<dyn Chain>,
+    clients: Arc<Clients>,
     config: ProcessConfig,
     port: u16,
     _one: MutexGuard<'static, ()>,
+}
+
+/// A socket that nobody can reach: clients are made directly.
+struct NoSocket;
+
+impl Listening for NoSocket {
+    fn address(&self) -> String {
+        "nowhere".to_owned()
+    }
+
+    fn close(self: Box<Self>) {}
 }
 
 impl Node {
@@ -76,19 +92,30 @@ impl Node {
         let one = ONE_NODE.lock().unwrap_or_else(PoisonError::into_inner);
         // The listener is closed before the node binds the port; nothing else on this machine asks for this number.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut argv = vec!["bitcoind".to_owned(), "-regtest".to_owned(), format!("-datadir={}", datadir.display())];
+        let mut argv = vec![
+            "bitcoin-node".to_owned(),
+            "-ipcbind=unix".to_owned(),
+            "-regtest".to_owned(),
+            format!("-datadir={}", datadir.display()),
+        ];
         argv.extend([format!("-rpcport={port}"), "-printtoconsole=0".to_owned(), "-listen=0".to_owned()]);
         argv.extend(options.iter().map(|option| (*option).to_owned()));
         let (sender, receiver) = channel();
+        let (reach, reached) = channel();
         let factory: node::WalletFactory = Box::new(move |config, chain| {
             sender.send((config, chain)).unwrap();
             Ok(Arc::new(NoWallet))
         });
         let thread = std::thread::spawn(move || {
-            node::run(argv.into_iter().map(Into::into).collect(), Program::Bitcoind, Some(factory))
+            let listen: node::clients::Listen = Box::new(move |_, _, clients| {
+                reach.send(clients).unwrap();
+                Ok(Box::new(NoSocket))
+            });
+            node::run(argv.into_iter().map(Into::into).collect(), Program::BitcoinNode, Some(factory), Some(listen))
         });
+        let clients = reached.recv_timeout(Duration::from_secs(60)).expect("the node listens");
         let (config, chain) = receiver.recv_timeout(Duration::from_secs(60)).expect("the node starts");
-        let node = Node { thread: Some(thread), chain, config, port, _one: one };
+        let node = Node { thread: Some(thread), chain, clients, config, port, _one: one };
         while node.rpc("getmempoolinfo", json!([]))["result"]["loaded"] != json!(true) {
             std::thread::yield_now();
         }

@@ -54,7 +54,7 @@ pub enum ServerError {
 /// What connections and workers share.
 struct Shared {
     registry: Arc<Registry>,
-    auth: Auth,
+    auth: Arc<Auth>,
     allowed: Vec<Subnet>,
     workers: Workers,
     timeout: Option<Duration>,
@@ -67,6 +67,27 @@ pub struct Server {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     stop: Mutex<Option<Stop>>,
+}
+
+/// Answers JSON-RPC requests that come another way than over HTTP, with the same commands and the same limits on users.
+#[derive(Clone)]
+pub struct JsonRpc {
+    registry: Arc<Registry>,
+    auth: Arc<Auth>,
+}
+
+impl JsonRpc {
+    /// Answers for a program without HTTP server, which limits no user.
+    pub fn without_server(registry: Arc<Registry>) -> Self {
+        JsonRpc { registry, auth: Arc::default() }
+    }
+
+    /// Answers one request or batch in JSON; `null` where HTTP has no body.
+    pub fn answer(&self, request: &str, uri: &str, user: &str) -> String {
+        let origin = jsonrpc::Origin { user, uri, peer: "ipc" };
+        let (_, reply) = jsonrpc::answer(&self.registry, &self.auth, origin, request.as_bytes());
+        reply.unwrap_or_default().to_string()
+    }
 }
 
 /// What is left to do at the end; taken once.
@@ -92,7 +113,7 @@ impl Server {
         let workers = Workers::start(config.threads, config.work_queue).map_err(start_failed)?;
         let shared = Arc::new(Shared {
             registry: Arc::new(Registry::new()),
-            auth,
+            auth: Arc::new(auth),
             allowed: config.allowed,
             workers,
             timeout: config.timeout,
@@ -106,6 +127,11 @@ impl Server {
     /// Returns the commands, also for other ways to call them.
     pub fn registry(&self) -> Arc<Registry> {
         self.shared.registry.clone()
+    }
+
+    /// Returns a way to the commands besides HTTP.
+    pub fn json_rpc(&self) -> JsonRpc {
+        JsonRpc { registry: self.shared.registry.clone(), auth: self.shared.auth.clone() }
     }
 
     /// Returns the addresses listened on.

@@ -9,5 +9,5 @@ mod details;
 
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
-    node::run(std::env::args_os().collect(), Program::Bitcoind, Some(Box::new(wallet::loader)))
+    node::run(std::env::args_os().collect(), Program::Bitcoind, Some(Box::new(wallet::loader)), None)
 }

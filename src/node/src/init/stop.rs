@@ -9,6 +9,7 @@ use common::datadir::DirLock;
 
 use super::pid_file::PidFile;
 use super::signals::SignalThread;
+use crate::clients::{Clients, Listening};
 use crate::{NodeContext, mempool_persist, notify, ui};
 
 /// What was started so far.
@@ -19,6 +20,8 @@ pub(super) struct Running {
     pub pid_file: Option<PidFile>,
     pub registry: Option<Arc<rpc::Registry>>,
     pub server: Option<rpc::server::Server>,
+    pub clients: Option<Arc<Clients>>,
+    pub listening: Vec<Box<dyn Listening>>,
     pub context: Option<Arc<NodeContext>>,
     pub import: Option<JoinHandle<()>>,
 }
@@ -26,7 +29,7 @@ pub(super) struct Running {
 impl Running {
     /// Stops everything.
     pub fn stop(self, args: &Args) {
-        let Running { signals, locks, pid_file, registry, server, context, import } = self;
+        let Running { signals, locks, pid_file, registry, server, clients, listening, context, import } = self;
         let commands = args.get_all("shutdownnotify").into_iter().filter_map(notify::spawn).collect::<Vec<_>>();
         for command in commands {
             let _ = command.join();
@@ -41,6 +44,12 @@ impl Running {
         ui::on_progress(None);
         if let Some(server) = server {
             server.stop();
+        }
+        for socket in listening {
+            socket.close();
+        }
+        if let Some(clients) = clients {
+            clients.set_context(None);
         }
         if let Some(context) = &context {
             context.peers.stop();

@@ -22,7 +22,7 @@ struct User {
 }
 
 /// Users and what they may run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Auth {
     users: Vec<User>,
     whitelist: HashMap<String, BTreeSet<String>>,

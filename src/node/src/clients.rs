@@ -1,0 +1,151 @@
+//! What other programs get that connect to this node (`-ipcbind`): for each connection a bootstrap object that makes
+//! what its socket offers, and nothing else.
+//!
+//! A [`Client`] stands for one connection. When it is dropped, because the other side is gone, whatever still waits on
+//! its behalf ends, and the memory its templates held is free again.
+//!
+//! **Invariant:** an object reachable from a client's bootstrap object is of an interface that its [`Offer`] allows.
+
+mod budget;
+mod init;
+mod mining;
+mod rpc;
+mod template;
+mod wait;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use interfaces::{Error, Init, Result};
+
+use crate::NodeContext;
+use crate::shutdown::Shutdown;
+use budget::Budget;
+use init::ClientInit;
+
+/// Bytes the templates of all clients may hold together.
+const ALL_TEMPLATES: usize = 1 << 30;
+
+/// Listens at an `-ipcbind` address, with the data directory of the chain for relative ones. The error is for the user.
+pub type Listen = Box<dyn Fn(&str, &Path, Arc<Clients>) -> std::result::Result<Box<dyn Listening>, String> + Send>;
+
+/// A socket that is listened on.
+pub trait Listening: Send {
+    /// Returns its address in full.
+    fn address(&self) -> String;
+
+    /// Takes no more clients, lets calls that are about to end do so, and disconnects.
+    fn close(self: Box<Self>);
+}
+
+/// What one socket offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// `Echo`.
+    pub echo: bool,
+    /// `Mining`, in the present and the former version.
+    pub mining: bool,
+    /// `Rpc`: everything the node can do.
+    pub rpc: bool,
+    /// Bytes the templates of one client may hold.
+    pub templates: usize,
+}
+
+impl Default for Offer {
+    /// Everything, as Bitcoin Core does.
+    fn default() -> Self {
+        Offer { echo: true, mining: true, rpc: true, templates: 256 << 20 }
+    }
+}
+
+/// Makes clients; there is one for the node.
+pub struct Clients {
+    json_rpc: ::rpc::server::JsonRpc,
+    shutdown: Arc<Shutdown>,
+    templates: Arc<Budget>,
+    context: Mutex<Option<Arc<NodeContext>>>,
+    changed: Condvar,
+}
+
+impl Clients {
+    pub(crate) fn new(json_rpc: ::rpc::server::JsonRpc, shutdown: Arc<Shutdown>) -> Arc<Self> {
+        let templates = Budget::new(ALL_TEMPLATES, "all clients");
+        let clients =
+            Arc::new(Clients { json_rpc, shutdown, templates, context: Mutex::default(), changed: Condvar::new() });
+        let waiting = Arc::downgrade(&clients);
+        clients.shutdown.on_request(move || {
+            if let Some(clients) = waiting.upgrade() {
+                clients.wake();
+            }
+        });
+        clients
+    }
+
+    /// Lets clients have the node, once it is loaded; `None` takes it from them again.
+    pub(crate) fn set_context(&self, context: Option<Arc<NodeContext>>) {
+        *self.context.lock().unwrap_or_else(PoisonError::into_inner) = context;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let _guard = self.context.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed.notify_all();
+    }
+
+    /// Waits until the node is loaded.
+    fn context(&self, session: &Session) -> Result<Arc<NodeContext>> {
+        let mut context = self.context.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.shutdown.is_requested() || session.is_over() {
+                return Err(Error::internal("the node is shutting down"));
+            }
+            if let Some(context) = &*context {
+                return Ok(context.clone());
+            }
+            context = self.changed.wait_timeout(context, wait::TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Takes a client of a socket that offers `offer`.
+    pub fn connect(self: &Arc<Self>, offer: Offer) -> Client {
+        let templates = Budget::new(offer.templates, "this client");
+        let session =
+            Arc::new(Session { over: AtomicBool::new(false), templates, all_templates: self.templates.clone() });
+        let init = Arc::new(ClientInit::new(self.clone(), offer, session.clone()));
+        Client { init, session }
+    }
+}
+
+/// One connected program. Dropping it ends what waits on its behalf.
+pub struct Client {
+    init: Arc<dyn Init>,
+    session: Arc<Session>,
+}
+
+impl Client {
+    /// Returns its bootstrap object.
+    pub fn init(&self) -> Arc<dyn Init> {
+        self.init.clone()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.session.over.store(true, Ordering::Release);
+    }
+}
+
+/// What the objects of one client share.
+struct Session {
+    over: AtomicBool,
+    templates: Arc<Budget>,
+    all_templates: Arc<Budget>,
+}
+
+impl Session {
+    /// Says whether the client is gone.
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+}
