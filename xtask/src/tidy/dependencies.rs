@@ -50,7 +50,12 @@ const TABLE: &[Row] = &[
         never: &["node", "kernel", "cxx"],
         never_without_feature: IPC,
     },
-    row("bitcoin-cli", &["common", "rpc"], &["node", "wallet", "kernel", "ipc", "capnp"]),
+    Row {
+        name: "bitcoin-cli",
+        may_use: &["common", "interfaces", "rpc", "ipc"],
+        never: &["node", "wallet", "kernel"],
+        never_without_feature: IPC,
+    },
     row("bitcoin-wrapper", &["common"], &["node", "wallet", "kernel", "ipc", "capnp", "rpc"]),
     row("xtask", &[], &["common", "interfaces", "kernel", "node"]),
 ];
