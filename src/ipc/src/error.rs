@@ -23,6 +23,92 @@ pub enum Error {
         /// The number.
         fd: i32,
     },
+    /// An address of a socket that is none. The text is Bitcoin Core's.
+    #[error("Unrecognized address '{address}'")]
+    Address {
+        /// What was given.
+        address: String,
+    },
+    /// An address in a network.
+    #[error("Unrecognized address '{address}': sockets are local only, since whoever reaches one needs no password")]
+    Tcp {
+        /// What was given.
+        address: String,
+    },
+    /// An option after an address that is none.
+    #[error("'{option}' is not an option of a socket: allow, connections and templates are")]
+    BindOption {
+        /// What was given.
+        option: String,
+    },
+    /// A path that is too long for the system. The text is Bitcoin Core's.
+    #[error("Unix address path {} exceeded maximum socket path length", quoted(path))]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The socket cannot be made.
+    #[error("{}", system_text(source))]
+    Bind {
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The socket cannot be reached.
+    #[error("{}", system_text(source))]
+    Connect {
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Somebody listens on the socket.
+    #[error("another program listens on {}; end it, or choose another path", path.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A link where the socket is to be.
+    #[error("{} is a symbolic link, which is not followed; remove it, or give the path it leads to", path.display())]
+    Symlink {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file of another kind where the socket is to be.
+    #[error("{} exists and is not a socket; remove it, or choose another path", path.display())]
+    NotASocketFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A socket of another user where the socket is to be.
+    #[error("{} belongs to user {uid}; choose another path", path.display())]
+    Foreign {
+        /// The path.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+    },
+    /// A descriptor that is not a socket to take connections from.
+    #[error("fd:{fd} is not a listening socket inherited from a parent process")]
+    NotListening {
+        /// The number.
+        fd: i32,
+    },
+    /// A descriptor that is a socket in a network.
+    #[error("fd:{fd} is not a Unix socket: sockets are local only, since whoever reaches one needs no password")]
+    NotLocal {
+        /// The number.
+        fd: i32,
+    },
+    /// A client of another user.
+    #[error("it comes from user {uid}")]
+    WrongUser {
+        /// The user.
+        uid: u32,
+    },
+    /// More clients than are allowed.
+    #[error("there are {limit} already, as many as are allowed")]
+    TooMany {
+        /// How many that is.
+        limit: usize,
+    },
     /// No program of this name where one could be.
     #[error("{name} not found at {places}; install it there")]
     NotFound {
@@ -31,6 +117,17 @@ pub enum Error {
         /// Where it was looked for.
         places: String,
     },
+}
+
+/// What the system says, without the number Rust appends: as C++ programs show it.
+fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// A path as C++ programs quote it.
+fn quoted(path: &std::path::Path) -> String {
+    format!("\"{}\"", path.display().to_string().replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Result of setting something up.

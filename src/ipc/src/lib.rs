@@ -1,7 +1,8 @@
 //! The interfaces between processes: each once as client and once as server over `multiprocess`, and the ways to reach
 //! another process.
 //!
-//! [`spawn`] starts a program and returns its bootstrap object; the program calls [`serve_fd`]. In between, an
+//! [`spawn`] starts a program and returns its bootstrap object; the program calls [`serve_fd`]. Other programs reach one
+//! another over sockets: [`listen`] and [`connect`]. In between, an
 //! `Arc<dyn Trait>` passed to a method or returned from one becomes an object that the other process can call, and
 //! its drop there releases it here.
 //!
@@ -11,17 +12,22 @@
 //! **Invariant:** no conversion and no method is written by hand.
 #![deny(unsafe_code)]
 
+mod address;
 mod convert;
 mod error;
 mod event_loop;
 mod glue;
 mod inherit;
+mod listen;
 mod redact;
 mod schema;
 mod serve;
 mod show;
+mod socket;
 mod spawn;
 
+pub use address::{BindAddress, Place};
 pub use error::{Error, Result};
+pub use listen::{Guest, Listener, listen};
 pub use serve::{Server, serve_fd, serve_socket};
-pub use spawn::{Connection, connect_socket, find_program, spawn, spawn_with};
+pub use spawn::{Connection, connect, connect_socket, find_program, spawn, spawn_with};

@@ -47,8 +47,12 @@ impl Server {
     /// # Errors
     /// If nothing can be set up.
     pub fn start(socket: impl Into<OwnedFd>, peer: &str, init: Arc<dyn Init>) -> Result<Server> {
+        Self::start_with(socket, Options { peer: peer.to_owned(), ..Options::default() }, init)
+    }
+
+    /// Like [`Self::start`], with limits.
+    pub(crate) fn start_with(socket: impl Into<OwnedFd>, options: Options, init: Arc<dyn Init>) -> Result<Server> {
         let stream = UnixStream::from(socket.into());
-        let options = Options { peer: peer.to_owned(), ..Options::default() };
         let service = Arc::new(InitServer::new(init));
         let connection =
             multiprocess::Connection::serve(&event_loop()?, stream, service, options).map_err(Error::Setup)?;
@@ -63,10 +67,20 @@ impl Server {
         }
     }
 
+    /// Returns the connection; a copy keeps it open.
+    pub(crate) fn connection(&self) -> &multiprocess::Connection {
+        &self.connection
+    }
+
     /// Ends the connection.
     pub fn close(&self) {
         self.connection.close();
     }
+}
+
+/// Limits of a program that connects by itself: less than those of our own.
+pub(crate) fn client_options(peer: String) -> Options {
+    Options { peer, message_bytes: 128 << 20, threads: 64, ..Options::default() }
 }
 
 /// Says whether a descriptor is a socket.

@@ -69,6 +69,15 @@ pub fn connect_socket(socket: impl Into<OwnedFd>, peer: &str) -> Result<(multipr
     Ok((link, InitClient::connect(object)))
 }
 
+/// Connects to a program that listens; returns its bootstrap object and the connection, which ends when it is dropped.
+/// `address` is `unix` or `unix:<path>`, `datadir` where relative paths start, `name` that of the default socket.
+///
+/// # Errors
+/// [`Error::Connect`] if nobody listens there; the others if the address makes no sense or nothing can be set up.
+pub fn connect(address: &str, datadir: &Path, name: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
+    connect_socket(crate::socket::connect(&crate::address::unix(address, datadir, name)?)?, name)
+}
+
 impl Connection {
     /// Returns the child's bootstrap object.
     pub fn init(&self) -> Arc<dyn Init> {

@@ -6,3 +6,4 @@ mod contract;
 mod disconnect;
 mod generator;
 mod link;
+mod socket;

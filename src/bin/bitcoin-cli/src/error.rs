@@ -35,6 +35,17 @@ pub enum CliError {
         /// What went wrong.
         reason: String,
     },
+    /// The server cannot be reached through its socket.
+    #[error(
+        "{reason}\n\nProbably bitcoin-node is not running or not listening on a unix socket. Can be started with:\n\n    \
+         bitcoin-node -chain={chain} -ipcbind=unix"
+    )]
+    Socket {
+        /// What went wrong.
+        reason: String,
+        /// The chain the options select.
+        chain: String,
+    },
     /// The server answers, but only that it is still starting.
     #[error("server in warmup")]
     Warmup,
@@ -72,7 +83,7 @@ pub enum CliError {
 impl CliError {
     /// Whether waiting and trying again may help.
     pub fn is_transient(&self) -> bool {
-        matches!(self, CliError::Connection { .. } | CliError::Warmup)
+        matches!(self, CliError::Connection { .. } | CliError::Socket { .. } | CliError::Warmup)
     }
 
     /// The error for a JSON value that has another type than the place needs.

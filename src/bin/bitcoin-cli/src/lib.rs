@@ -22,6 +22,7 @@ mod netinfo;
 mod options;
 mod output;
 mod request;
+mod socket;
 mod stdin;
 
 use client::Client;
@@ -30,6 +31,7 @@ use netinfo::View;
 use options::{Composite, Options};
 use output::Outcome;
 use request::Request;
+use socket::SocketClient;
 
 /// The code with which a program that could not do its work exits.
 const FAILURE: i32 = 1;
@@ -163,7 +165,7 @@ impl Caller<'_> {
         let limit = u64::try_from(self.options.wait_timeout).ok().filter(|seconds| *seconds > 0);
         let deadline = limit.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
         loop {
-            let reply = self.client.call(&endpoint, || request.body()).and_then(|answer| request.reply(answer));
+            let reply = self.answer(&endpoint, request).and_then(|answer| request.reply(answer));
             match reply.and_then(|reply| self.unless_warming_up(reply)) {
                 Err(error) if self.options.wait && error.is_transient() => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -173,6 +175,14 @@ impl Caller<'_> {
                 }
                 done => return done,
             }
+        }
+    }
+
+    /// Makes one attempt, through the socket or over HTTP.
+    fn answer(&self, endpoint: &str, request: &Request) -> Result<Value, CliError> {
+        match SocketClient::connect(self.options)? {
+            Some(socket) => socket.call(endpoint, &self.options.server.user, request.body()?),
+            None => self.client.call(endpoint, || request.body()),
         }
     }
 

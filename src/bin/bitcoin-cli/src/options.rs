@@ -55,7 +55,13 @@ pub struct ServerOptions {
 /// Everything that the options decide.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The server.
+    /// `-ipcconnect`
+    pub socket: Socket,
+    /// Data directory of the chain, where the default socket is.
+    pub net_datadir: PathBuf,
+    /// Name of the chain, for messages.
+    pub chain: String,
+    /// The server, if it is reached over HTTP.
     pub server: ServerOptions,
     /// `-getinfo` and its like, if one was asked for.
     pub composite: Option<Composite>,
@@ -82,9 +88,11 @@ pub struct Options {
 impl Options {
     /// Reads them from the parsed command line and configuration file.
     pub fn from_args(args: &Args) -> Result<Options, CliError> {
-        refuse_ipc(args)?;
         let given = |option: &str| args.get(option);
         Ok(Options {
+            socket: socket(args)?,
+            net_datadir: args.net_datadir(),
+            chain: args.chain().name().to_owned(),
             server: ServerOptions {
                 connect: given("-rpcconnect").unwrap_or_else(|| "127.0.0.1".to_owned()),
                 port: given("-rpcport"),
@@ -109,16 +117,28 @@ impl Options {
     }
 }
 
-/// Refuses `-ipcconnect` where it is asked for outright: this client speaks HTTP only.
-fn refuse_ipc(args: &Args) -> Result<(), CliError> {
+/// Whether and how to reach the server through a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// HTTP only.
+    Never,
+    /// The default socket if somebody listens there, else HTTP.
+    IfThere,
+    /// This one: `unix` or `unix:<path>`.
+    Always(String),
+}
+
+/// Reads `-ipcconnect`.
+fn socket(args: &Args) -> Result<Socket, CliError> {
     let address = args.get("-ipcconnect").unwrap_or_else(|| "auto".to_owned());
-    if address == "auto" || args.is_negated("-ipcconnect") {
-        return Ok(());
+    let host = args.is_set("-rpcconnect") && !args.is_negated("-rpcconnect");
+    match address.as_str() {
+        "0" => Ok(Socket::Never),
+        "auto" if host => Ok(Socket::Never),
+        "auto" => Ok(Socket::IfThere),
+        _ if host => Err(CliError::Usage("-rpcconnect and -ipcconnect options cannot both be enabled".to_owned())),
+        _ => Ok(Socket::Always(address)),
     }
-    if args.is_set("-rpcconnect") && !args.is_negated("-rpcconnect") {
-        return Err(CliError::Usage("-rpcconnect and -ipcconnect options cannot both be enabled".to_owned()));
-    }
-    Err(CliError::Usage("bitcoin-cli was not built with IPC support".to_owned()))
 }
 
 fn composite(args: &Args) -> Result<Option<Composite>, CliError> {

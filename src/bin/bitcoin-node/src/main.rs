@@ -6,9 +6,11 @@ use common::args::Program;
 
 #[path = "../../details.rs"]
 mod details;
+mod listen;
 mod wallet_process;
 
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
-    node::run(std::env::args_os().collect(), Program::BitcoinNode, Some(Box::new(wallet_process::start)))
+    let (wallet, listen) = (Box::new(wallet_process::start), Box::new(listen::listen));
+    node::run(std::env::args_os().collect(), Program::BitcoinNode, Some(wallet), Some(listen))
 }

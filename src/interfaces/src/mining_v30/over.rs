@@ -57,7 +57,7 @@ impl Over<dyn BlockTemplate> {
         let (prefix, length) = COMMITMENT;
         let outputs = self.coinbase_tx()?.output.into_iter().map(|output| output.script_pubkey);
         let commits = |script: &ScriptBuf| script.len() >= length && script.as_bytes().starts_with(prefix);
-        Ok(outputs.enumerate().filter(|(_, script)| commits(script)).last())
+        Ok(outputs.enumerate().rfind(|(_, script)| commits(script)))
     }
 }
 

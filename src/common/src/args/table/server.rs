@@ -20,6 +20,6 @@ pub(super) static ROWS: &[Opt] = &[
     flag("rpcwhitelistdefault", DAEMONS, Rpc, "Users without -rpcwhitelist may run nothing (1 if any -rpcwhitelist is given, else 0)"),
     opt("rpcworkqueue", "=<n>", DAEMONS, Rpc, "Most requests waiting for a thread").int(64).debug(),
     flag("server", DAEMONS, Rpc, "Accept RPC").bool(true),
-    opt("ipcbind", "=<address>", NODE_ONLY, Ipc, "Listen for other processes on a Unix socket: unix, unix:<path>; may be given several times").multi().pending(),
+    opt("ipcbind", "=<address>", NODE_ONLY, Ipc, "Listen for other programs of the same user at <address>: unix is node.sock in the data directory of the chain, unix:<path> another socket (relative paths start there, directories are made), fd:<n> one that the parent process listens on. Whoever connects needs no password and can do everything, unless options follow: ,allow=mining (or rpc, echo, several joined by +) offers no more than that; ,connections=<n> takes no more clients at a time (64 unless given); ,templates=<MB> bounds the block templates one client may hold (256 unless given). May be given several times").multi(),
     hidden("ipcfd", WALLET_TOOL),
 ];

@@ -1,0 +1,75 @@
+//! JSON-RPC through the node's socket instead of HTTP (`-ipcconnect`).
+//!
+//! Separate because a build without the feature has none of it: such a client uses HTTP where it may choose, and says
+//! so where it may not.
+
+use serde_json::Value;
+
+use crate::error::CliError;
+use crate::options::{Options, Socket};
+
+/// A connection, if the options want one and it can be had.
+pub struct SocketClient {
+    #[cfg(feature = "multiprocess")]
+    rpc: std::sync::Arc<dyn interfaces::Rpc>,
+    #[cfg(feature = "multiprocess")]
+    _connection: Box<dyn std::any::Any>,
+}
+
+#[cfg(feature = "multiprocess")]
+impl SocketClient {
+    /// Connects as the options say; `None` means HTTP.
+    pub fn connect(options: &Options) -> Result<Option<SocketClient>, CliError> {
+        use std::io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
+        let (address, optional) = match &options.socket {
+            Socket::Never => return Ok(None),
+            Socket::IfThere => ("unix", true),
+            Socket::Always(address) => (address.as_str(), false),
+        };
+        let (connection, init) = match ipc::connect(address, &options.net_datadir, "node") {
+            Ok(connected) => connected,
+            Err(ipc::Error::TooLong { .. }) if optional => return Ok(None),
+            Err(ipc::Error::Connect { source })
+                if optional && matches!(source.kind(), ConnectionRefused | NotFound | NotADirectory) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(Self::unreachable(options, &error.to_string())),
+        };
+        let rpc = init.make_rpc().map_err(|error| match error {
+            interfaces::Error::Disconnected { .. } => Self::unreachable(options, "Connection reset by peer"),
+            interfaces::Error::Unsupported { .. } => {
+                CliError::Usage("the node does not offer RPC on this socket".to_owned())
+            }
+            other => CliError::Usage(other.to_string()),
+        })?;
+        Ok(Some(SocketClient { rpc, _connection: Box::new(connection) }))
+    }
+
+    fn unreachable(options: &Options, reason: &str) -> CliError {
+        CliError::Socket { reason: reason.to_owned(), chain: options.chain.clone() }
+    }
+
+    /// Sends a request and returns the parsed answer.
+    pub fn call(&self, endpoint: &str, user: &str, request: String) -> Result<Value, CliError> {
+        let answer = self.rpc.execute_rpc(request, endpoint.to_owned(), user.to_owned());
+        let answer = answer.map_err(|error| CliError::Usage(error.to_string()))?;
+        serde_json::from_str(&answer).map_err(|_| CliError::UnparsableReply)
+    }
+}
+
+#[cfg(not(feature = "multiprocess"))]
+impl SocketClient {
+    /// Connects as the options say; `None` means HTTP.
+    pub fn connect(options: &Options) -> Result<Option<SocketClient>, CliError> {
+        match &options.socket {
+            Socket::Never | Socket::IfThere => Ok(None),
+            Socket::Always(_) => Err(CliError::Usage("bitcoin-cli was not built with IPC support".to_owned())),
+        }
+    }
+
+    /// Sends a request and returns the parsed answer.
+    pub fn call(&self, _endpoint: &str, _user: &str, _request: String) -> Result<Value, CliError> {
+        Err(CliError::EmptyResponse)
+    }
+}

@@ -1,0 +1,175 @@
+//! Listening for programs that connect by themselves (`-ipcbind`), unlike the children that [`crate::spawn`] starts.
+//!
+//! A thread accepts; each connection gets a bootstrap object of its own. Whoever is not the same user is turned away,
+//! and so is whoever comes when the limit is reached: others do not notice.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use interfaces::Init;
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::address::{BindAddress, Place};
+use crate::serve::{Server, client_options};
+use crate::{Error, Result, socket};
+
+/// Connections at a time, unless the address says otherwise.
+const CONNECTIONS: usize = 64;
+
+/// How long calls that are being served may take to end when the listener closes.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Pause after a failure to accept, such as for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a connection gets: its bootstrap object, and what is to be dropped when it is gone.
+pub struct Guest {
+    /// The bootstrap object.
+    pub init: Arc<dyn Init>,
+    /// Dropped once the connection ended.
+    pub until_gone: Box<dyn Send>,
+}
+
+/// A socket that is listened on. Dropping it does what [`Listener::close`] does.
+pub struct Listener {
+    place: Place,
+    shared: Arc<Shared>,
+    /// Closed to end the thread.
+    wake: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    welcome: Box<dyn Fn() -> Guest + Send + Sync>,
+    limit: usize,
+    open: Mutex<HashMap<u64, Server>>,
+    next_id: AtomicU64,
+    closed: AtomicBool,
+}
+
+/// Listens at an address; `welcome` makes what each connection gets.
+///
+/// # Errors
+/// If the socket is in use, cannot be made, or is none.
+pub fn listen(address: &BindAddress, welcome: impl Fn() -> Guest + Send + Sync + 'static) -> Result<Listener> {
+    let listener = match &address.place {
+        Place::Unix(path) => socket::bind(path)?,
+        Place::Descriptor(fd) => socket::adopt(*fd)?,
+    };
+    listener.set_nonblocking(true).map_err(Error::Setup)?;
+    let (wake, woken) = UnixStream::pair().map_err(Error::Setup)?;
+    let shared = Arc::new(Shared {
+        welcome: Box::new(welcome),
+        limit: address.connections.unwrap_or(CONNECTIONS),
+        open: Mutex::default(),
+        next_id: AtomicU64::new(1),
+        closed: AtomicBool::new(false),
+    });
+    let accepting = shared.clone();
+    let thread = std::thread::Builder::new()
+        .name("ipc-listen".into())
+        .spawn(move || accept(&listener, &woken, &accepting))
+        .map_err(Error::Setup)?;
+    Ok(Listener { place: address.place.clone(), shared, wake: Some(wake), thread: Some(thread) })
+}
+
+/// Takes connections until the other end of `woken` is closed.
+fn accept(listener: &UnixListener, woken: &UnixStream, shared: &Arc<Shared>) {
+    while !shared.closed.load(Ordering::Acquire) {
+        let mut ready = [PollFd::new(listener, PollFlags::IN), PollFd::new(woken, PollFlags::IN)];
+        if let Err(error) = poll(&mut ready, None)
+            && error != rustix::io::Errno::INTR
+        {
+            log::error!(target: "ipc", "no more connections are taken: {error}");
+            return;
+        }
+        match listener.accept() {
+            Ok((stream, _)) => {
+                if let Err(error) = Shared::take(shared, stream) {
+                    log::warn!(target: "ipc", "a connection was not taken: {error}");
+                }
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(error) => {
+                log::warn!(target: "ipc", "a connection could not be taken: {error}");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Server>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(shared: &Arc<Self>, stream: UnixStream) -> Result<()> {
+        let peer = socket::peer(&stream).map_err(Error::Setup)?;
+        if !socket::may_connect(peer.uid) {
+            return Err(Error::WrongUser { uid: peer.uid });
+        }
+        if shared.open().len() >= shared.limit {
+            return Err(Error::TooMany { limit: shared.limit });
+        }
+        stream.set_nonblocking(false).map_err(Error::Setup)?;
+        let Guest { init, until_gone } = (shared.welcome)();
+        let name = format!("client-{}", peer.pid);
+        log::debug!(target: "ipc", "process {} connected as {name}", peer.pid);
+        let server = Server::start_with(stream, client_options(name), init)?;
+        let connection = server.connection().clone();
+        let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
+        shared.open().insert(id, server);
+        let weak = Arc::downgrade(shared);
+        connection.on_disconnect(move || {
+            drop(until_gone);
+            if let Some(shared) = weak.upgrade() {
+                let gone = shared.open().remove(&id);
+                drop(gone);
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// Returns the address in full.
+    pub fn address(&self) -> String {
+        self.place.to_string()
+    }
+
+    /// Takes no more connections, lets calls that are being served end within a limit, and closes those there are. The
+    /// file stays, so that clients find a node that is not running rather than none.
+    pub fn close(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+        drop(self.wake.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!(target: "ipc", "the thread that takes connections panicked");
+        }
+        let open = std::mem::take(&mut *self.shared.open());
+        let deadline = Instant::now() + DRAIN_LIMIT;
+        for server in open.values() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !server.connection().wait_served(left) {
+                log::warn!(target: "ipc", "{} is disconnected during a call", server.connection().peer());
+            }
+            server.close();
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

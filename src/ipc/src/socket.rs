@@ -1,0 +1,101 @@
+//! Making and reaching Unix sockets so that only their owner can use them.
+//!
+//! **Invariant:** a socket that somebody listens on is never removed, and none is open to another user at any moment.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::net::{AddressFamily, sockopt};
+
+use crate::inherit::inherited;
+use crate::{Error, Result};
+
+/// How long another process may be busy with sockets of the same directory.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Listens on a new socket at `path`; replaces one that nobody listens on any more.
+pub(crate) fn bind(path: &Path) -> Result<UnixListener> {
+    let failed = |source: io::Error| Error::Bind { source };
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    // Held while the socket is made: one that is bound but not listened on yet looks like one that nobody uses.
+    let _lock = lock(dir)?;
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+        Ok(found) if found.file_type().is_symlink() => return Err(Error::Symlink { path: path.to_owned() }),
+        Ok(found) if !found.file_type().is_socket() => return Err(Error::NotASocketFile { path: path.to_owned() }),
+        Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
+            return Err(Error::Foreign { path: path.to_owned(), uid: found.uid() });
+        }
+        Ok(_) => match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
+            // Also one whose owner is too busy to answer is in use.
+            Ok(_) | Err(_) => return Err(Error::InUse { path: path.to_owned() }),
+        },
+    }
+    // The process has a umask of 077, so that there is no moment before this in which others could connect.
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Keeps other processes from making sockets in a directory at the same time.
+fn lock(dir: &Path) -> Result<File> {
+    let failed = |source: io::Error| Error::Bind { source };
+    let file = File::open(dir).map_err(failed)?;
+    let deadline = Instant::now() + LOCK_LIMIT;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
+    }
+}
+
+/// Takes over a socket that the parent process listens on.
+pub(crate) fn adopt(fd: i32) -> Result<UnixListener> {
+    let refuse = || Error::NotListening { fd };
+    let socket = inherited(fd).map_err(|_| refuse())?;
+    if sockopt::socket_domain(&socket).ok() != Some(AddressFamily::UNIX) {
+        return Err(Error::NotLocal { fd });
+    }
+    if !sockopt::socket_acceptconn(&socket).unwrap_or(false) {
+        return Err(refuse());
+    }
+    Ok(UnixListener::from(socket))
+}
+
+/// Connects to the socket at `path`.
+pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
+    UnixStream::connect(path).map(OwnedFd::from).map_err(|source| Error::Connect { source })
+}
+
+/// The process at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PeerProcess {
+    /// Its id.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+}
+
+/// Asks the system who is at the other end.
+pub(crate) fn peer(stream: &UnixStream) -> io::Result<PeerProcess> {
+    let found = sockopt::socket_peercred(stream)?;
+    Ok(PeerProcess { pid: found.pid.as_raw_nonzero().get(), uid: found.uid.as_raw() })
+}
+
+/// Says whether a user may connect: the one this process runs as, and the superuser, who can do as that one anyway.
+pub(crate) fn may_connect(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}

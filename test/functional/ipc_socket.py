@@ -1,0 +1,144 @@
+"""-ipcbind and -ipcconnect: who can use a node's socket, for what, and what becomes of the file."""
+
+import os
+import re
+import socket
+import stat
+import time
+
+from framework.scenario import main
+from framework.util import check, contains, equal, wait_until
+
+
+def mode(path):
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def run(t):
+    t.need("bitcoin-cli")
+    node = t.node()
+    if not t.split:
+        t.step("the monolith has no such option")
+        node.refuses_to_start("Error: Error parsing command line arguments: Invalid parameter -ipcbind=unix", "-ipcbind=unix")
+        return
+    path = node.chaindir / "node.sock"
+
+    def over(address, *words, wrong=True):
+        # A wrong password shows whether HTTP was used.
+        return node.cli(f"-ipcconnect={address}", *(["-rpcpassword=wrong"] if wrong else []), *words)
+
+    def refused(address, reason):
+        node.refuses_to_start(f"Error: Unable to bind to IPC address {reason}", f"-ipcbind={address}")
+
+    t.step("the default socket, for its owner alone")
+    node.start("-ipcbind=unix", "-debug=ipc")
+    contains(node.log_text(), f"Listening for IPC requests on address unix:{path}\n")
+    equal(mode(path), 0o600)
+    node.mine(1)
+    for address in ["unix", "auto", f"unix:{path}", "unix:node.sock"]:
+        equal(over(address, "getblockcount"), (0, "1\n", ""))
+    equal(node.cli("-rpcpassword=wrong", "getblockcount"), (0, "1\n", ""))
+    code, _, err = node.cli("-rpcpassword=wrong", "-noipcconnect", "getblockcount")
+    equal(code, 1)
+    contains(err, "error: Authorization failed")
+    code, _, err = node.cli("-rpcpassword=wrong", "-rpcconnect=127.0.0.1", "getblockcount")
+    contains(err, "error: Authorization failed")
+    equal(node.cli("-rpcconnect=127.0.0.1", "-ipcconnect=unix", "getblockcount"),
+          (1, "", "error: -rpcconnect and -ipcconnect options cannot both be enabled\n"))
+    equal(over("nonsense", "getblockcount")[2].split("\n")[0], "error: Unrecognized address 'nonsense'")
+
+    t.step("everything of HTTP works there: errors, wallets, composed commands")
+    code, _, err = over("unix", "getblockhash", "7")
+    equal((code, err), (8, "error code: -8\nerror message:\nBlock height out of range\n"))
+    equal(over("unix", "-named", "createwallet", "wallet_name=a b", "passphrase=sesame door")[0], 0)
+    equal(over("unix", "-rpcwallet=a b", "walletpassphrase", "sesame door", "60"), (0, "", ""))
+    contains(over("unix", "-getinfo")[1], "Wallet: a b\n")
+    equal(over("unix", "-rpcwallet=x", "getbalance")[0], 18)
+    contains(over("unix", "echo", "x" * 100_000)[1], "x" * 100_000)
+    told = [file for file, text in node.all_logs().items() if "sesame" in text]
+    equal(told, [], "logs with a passphrase")
+
+    t.step("another node leaves a socket in use alone")
+    other = t.node()
+    other.refuses_to_start(f"Error: Unable to bind to IPC address 'unix:{path}'. another program listens on {path}; end "
+                           "it, or choose another path", f"-ipcbind=unix:{path}")
+    equal(over("unix", "getblockcount"), (0, "1\n", ""))
+
+    t.step("kill -9 leaves a file that says so, and that the next start replaces")
+    node.kill()
+    check(stat.S_ISSOCK(os.lstat(path).st_mode), "the socket is still there")
+    code, out, err = over("unix", "getblockcount")
+    equal((code, out), (1, ""))
+    equal(err, "error: Connection refused\n\nProbably bitcoin-node is not running or not listening on a unix socket. Can "
+               "be started with:\n\n    bitcoin-node -chain=regtest -ipcbind=unix\n")
+    contains(over("auto", "getblockcount")[2], "Could not connect to the server")
+    node.start("-ipcbind=unix")
+    equal(over("unix", "getblockcount")[0], 0)
+
+    t.step("a client that only sits there does not hold up the end")
+    with socket.socket(socket.AF_UNIX) as idle:
+        idle.connect(str(path))
+        start = time.monotonic()
+        equal(over("unix", "stop"), (0, "Bitcoin Core stopping\n", ""))
+        node.wait_exit()
+        check(time.monotonic() - start < 20, "the end takes moments")
+        idle.settimeout(20)
+        while idle.recv(4096):
+            pass  # what it is told before the end
+
+    t.step("what is not a socket of ours stays as it is")
+    path.unlink()
+    path.write_text("precious")
+    refused("unix", f"'unix:{path}'. {path} exists and is not a socket; remove it, or choose another path")
+    equal(path.read_text(), "precious")
+    path.unlink()
+    path.symlink_to(node.chaindir / "elsewhere.sock")
+    refused("unix", f"'unix:{path}'. {path} is a symbolic link, which is not followed; remove it, or give the path it leads "
+                    "to")
+    check(path.is_symlink() and not (node.chaindir / "elsewhere.sock").exists(), "the link is not followed")
+    path.unlink()
+    long = "x" * (108 - len(str(node.chaindir)))
+    refused(f"unix:{long}", f"'unix:{long}'. Unix address path \"{node.chaindir / long}\" exceeded maximum socket path "
+                            "length")
+    refused("tcp:127.0.0.1:1", "'tcp:127.0.0.1:1'. Unrecognized address 'tcp:127.0.0.1:1': sockets are local only, since "
+                               "whoever reaches one needs no password")
+    refused("1", "'1'. Unrecognized address '1'")
+    refused("unix,alow=mining", "'unix,alow=mining'. 'alow=mining' is not an option of a socket: allow, connections and "
+                                "templates are")
+    refused("unix,allow=wallet", "'unix,allow=wallet'. 'wallet' is not an interface that can be allowed: echo, mining and "
+                                 "rpc are")
+    refused("fd:0", "'fd:0'. fd:0 is not a listening socket inherited from a parent process")
+
+    t.step("several sockets, each for what it is for")
+    node.start("-ipcbind=unix:made/for/mining.sock,allow=mining", "-ipcbind=unix:rpc.sock,allow=rpc,connections=1")
+    equal([mode(node.chaindir / "made"), mode(node.chaindir / "made/for")], [0o700, 0o700])
+    equal(over("unix:rpc.sock", "getblockcount")[0], 0)
+    equal(over("unix:made/for/mining.sock", "getblockcount"),
+          (1, "", "error: the node does not offer RPC on this socket\n"))
+    holder = socket.socket(socket.AF_UNIX)
+    holder.connect(str(node.chaindir / "rpc.sock"))
+    wait_until(lambda: over("unix:rpc.sock", "getblockcount")[0] == 1, "one connection too many is turned away")
+    holder.close()
+    wait_until(lambda: over("unix:rpc.sock", "getblockcount")[0] == 0, "there is room again")
+    node.stop()
+
+    t.step("a socket that the parent process listens on")
+    given = node.chaindir / "given.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(given))
+        listener.listen()
+        number = listener.fileno()
+        node.spawn(f"-ipcbind=fd:{number}", pass_fds=[number])
+        node.wait_ready()
+        contains(node.log_text(), f"Listening for IPC requests on address fd:{number}\n")
+        equal(over("unix:given.sock", "getblockcount")[0], 0)
+        node.stop()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        number = listener.fileno()
+        node.spawn(f"-ipcbind=fd:{number}", pass_fds=[number])
+        node.wait_exit(1, re.compile(f"fd:{number} is not a Unix socket: sockets are local only"))
+
+
+main(run)
