@@ -5,6 +5,7 @@
 #include <chain.h>
 #include <deploymentstatus.h>
 #include <node/blockstorage.h>
+#include <pow.h>
 #include <txmempool.h>
 #include <util/time.h>
 
@@ -60,6 +61,15 @@ protected:
     }
 };
 
+std::vector<CBlockHeader> read_headers(rust::Slice<const std::uint8_t> bytes)
+{
+    std::vector<CBlockHeader> headers(bytes.size() / HEADER_SIZE);
+    if (headers.empty()) throw std::runtime_error("no headers");
+    SpanReader reader{to_span(bytes)};
+    for (CBlockHeader& header : headers) reader >> header;
+    return headers;
+}
+
 class InFlight
 {
 public:
@@ -111,27 +121,39 @@ bool Engine::may_serve_block(const Hash32& hash) const
            GetBlockProofEquivalentTime(*best, *index, *best, chainman.GetConsensus()) < STALE_AGE;
 }
 
-//! `work_known` says that the chain's work needs no check.
+//! Says whether headers have the work they claim and follow each other.
+HeadersOutcomeKind Engine::check_headers(rust::Slice<const std::uint8_t> bytes) const
+{
+    const std::vector<CBlockHeader> headers{read_headers(bytes)};
+    if (!HasValidProofOfWork(headers, m->params->GetConsensus())) return HeadersOutcomeKind::BadWork;
+    for (std::size_t i{1}; i < headers.size(); ++i) {
+        if (headers[i].hashPrevBlock != headers[i - 1].GetHash()) return HeadersOutcomeKind::NotContinuous;
+    }
+    return HeadersOutcomeKind::Accepted;
+}
+
+bool Engine::permits_difficulty(std::uint32_t height, std::uint32_t old_bits, std::uint32_t new_bits) const
+{
+    return PermittedDifficultyTransition(m->params->GetConsensus(), height, old_bits, new_bits);
+}
+
+SyncParameters Engine::headers_sync_parameters() const
+{
+    const HeadersSyncParams& params{m->params->HeadersSync()};
+    return {static_cast<std::uint32_t>(params.commitment_period), static_cast<std::uint32_t>(params.redownload_buffer_size)};
+}
+
+//! Tells the user how far the headers of a chain were checked before they are stored.
+void Engine::report_presync(std::int64_t height, std::int64_t time) const { m->chainman->ReportHeadersPresync(height, time); }
+
+//! Takes headers that `check_headers` accepts. `work_known` says that the chain's work needs no check.
 PeerHeaders Engine::receive_headers(rust::Slice<const std::uint8_t> bytes, bool work_known) const
 {
     ChainstateManager& chainman{*m->chainman};
     PeerHeaders result{};
     result.start = no_index();
     result.last = no_index();
-    std::vector<CBlockHeader> headers(bytes.size() / HEADER_SIZE);
-    if (headers.empty()) throw std::runtime_error("no headers");
-    SpanReader reader{to_span(bytes)};
-    for (CBlockHeader& header : headers) reader >> header;
-
-    if (!HasValidProofOfWork(headers, chainman.GetConsensus())) {
-        result.outcome = HeadersOutcomeKind::BadWork;
-        return result;
-    }
-    for (std::size_t i{1}; i < headers.size(); ++i) {
-        if (headers[i].hashPrevBlock == headers[i - 1].GetHash()) continue;
-        result.outcome = HeadersOutcomeKind::NotContinuous;
-        return result;
-    }
+    const std::vector<CBlockHeader> headers{read_headers(bytes)};
     {
         LOCK(::cs_main);
         const CBlockIndex* start{chainman.m_blockman.LookupBlockIndex(headers.front().hashPrevBlock)};

@@ -305,6 +305,11 @@ mod bridge {
         threshold: [u8; 32],
     }
 
+    struct SyncParameters {
+        commitment_period: u32,
+        buffer_size: u32,
+    }
+
     struct CheckedBlock {
         hash: [u8; 32],
         verdict: VerdictEntry,
@@ -636,6 +641,10 @@ mod bridge {
         fn activate_best_chain(self: &Engine) -> Result<()>;
         fn locator_of(self: &Engine, hash: &[u8; 32]) -> Result<Vec<Hash>>;
         fn may_serve_block(self: &Engine, hash: &[u8; 32]) -> Result<bool>;
+        fn check_headers(self: &Engine, headers: &[u8]) -> Result<HeadersOutcomeKind>;
+        fn permits_difficulty(self: &Engine, height: u32, old_bits: u32, new_bits: u32) -> Result<bool>;
+        fn headers_sync_parameters(self: &Engine) -> Result<SyncParameters>;
+        fn report_presync(self: &Engine, height: i64, time: i64) -> Result<()>;
         fn receive_headers(self: &Engine, headers: &[u8], work_known: bool) -> Result<PeerHeaders>;
         fn receive_block(self: &Engine, block: &[u8], requested: bool) -> Result<PeerBlock>;
         fn plan_download(self: &Engine, request: &DownloadRequest) -> Result<DownloadPlan>;

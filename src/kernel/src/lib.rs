@@ -44,4 +44,7 @@ pub use mempool::{
 };
 pub use mining::{BlockTemplate, TemplateDeployment, TemplateDeploymentState, TemplateOptions, TemplateTransaction};
 pub use options::{Chain, MempoolOptions, Options, VersionBitsParameters};
-pub use peers::{BlockSpot, DirectFetch, DownloadPlan, DownloadRequest, HeadersVerdict, ReceivedBlock, RelayEntry};
+pub use peers::{
+    BlockSpot, DirectFetch, DownloadPlan, DownloadRequest, HeadersFault, HeadersSyncParameters, HeadersVerdict,
+    ReceivedBlock, RelayEntry,
+};

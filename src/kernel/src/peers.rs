@@ -4,7 +4,7 @@
 use bitcoin::block::Header;
 use bitcoin::consensus::encode::serialize;
 use bitcoin::hashes::Hash;
-use bitcoin::{Amount, BlockHash, Transaction, Txid, Work, Wtxid};
+use bitcoin::{Amount, BlockHash, CompactTarget, Transaction, Txid, Work, Wtxid};
 
 use crate::convert::{amount, decode_tx};
 use crate::error::op_error;
@@ -20,14 +20,28 @@ pub struct BlockSpot {
     pub height: u32,
 }
 
-/// What became of headers a peer sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum HeadersVerdict {
+/// What is wrong with headers on their face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadersFault {
     /// One lacks the proof of work it claims.
     BadWork,
     /// One is not the child of the one before.
     NotContinuous,
+}
+
+/// How a chain of headers is gone through before it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadersSyncParameters {
+    /// Headers for each of which something is remembered.
+    pub commitment_period: u32,
+    /// Headers that have to match before one is taken.
+    pub buffer_size: u32,
+}
+
+/// What became of headers a peer sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum HeadersVerdict {
     /// The first builds on nothing known.
     Unconnected,
     /// Their chain has less work than is worth storing.
@@ -149,7 +163,35 @@ impl Kernel {
         self.call(|engine| engine.may_serve_block(hash.as_byte_array()))
     }
 
-    /// Judges headers a peer sent and stores them if they are worth it; there must be at least one. `work_known` leaves
+    /// Looks at headers alone: whether they have the work they claim and follow each other. There must be at least one.
+    pub fn check_headers(&self, headers: &[Header]) -> Result<Option<HeadersFault>, Error> {
+        let bytes: Vec<u8> = headers.iter().flat_map(serialize).collect();
+        Ok(match self.call(|engine| engine.check_headers(&bytes))? {
+            ffi::HeadersOutcomeKind::BadWork => Some(HeadersFault::BadWork),
+            ffi::HeadersOutcomeKind::NotContinuous => Some(HeadersFault::NotContinuous),
+            _ => None,
+        })
+    }
+
+    /// Says whether the difficulty may change like this from one header to the next, at `height`.
+    pub fn permits_difficulty(&self, height: u32, old: CompactTarget, new: CompactTarget) -> Result<bool, Error> {
+        self.call(|engine| engine.permits_difficulty(height, old.to_consensus(), new.to_consensus()))
+    }
+
+    /// Returns how a chain of headers is gone through before it is stored.
+    pub fn headers_sync_parameters(&self) -> Result<HeadersSyncParameters, Error> {
+        let ffi::SyncParameters { commitment_period, buffer_size } =
+            self.call(|engine| engine.headers_sync_parameters())?;
+        Ok(HeadersSyncParameters { commitment_period, buffer_size })
+    }
+
+    /// Tells listeners how far the headers of a chain were gone through; see
+    /// [`Events::header_tip`](crate::Events::header_tip).
+    pub fn report_presync(&self, height: u32, time: u32) -> Result<(), Error> {
+        self.call(|engine| engine.report_presync(height.into(), time.into()))
+    }
+
+    /// Judges headers a peer sent, in which [`check_headers`](Self::check_headers) found no fault, and stores them if they are worth it; there must be at least one. `work_known` leaves
     /// out the check of their chain's work.
     pub fn receive_headers(&self, headers: &[Header], work_known: bool) -> Result<HeadersVerdict, Error> {
         refuse_in_handler()?;
@@ -157,8 +199,6 @@ impl Kernel {
         let received = self.call(|engine| engine.receive_headers(&bytes, work_known))?;
         let none = || Error::Engine("headers without an entry".to_owned());
         Ok(match received.outcome {
-            ffi::HeadersOutcomeKind::BadWork => HeadersVerdict::BadWork,
-            ffi::HeadersOutcomeKind::NotContinuous => HeadersVerdict::NotContinuous,
             ffi::HeadersOutcomeKind::Unconnected => HeadersVerdict::Unconnected,
             ffi::HeadersOutcomeKind::LowWork => HeadersVerdict::LowWork {
                 start: received.start.into_option().ok_or_else(none)?,

@@ -162,9 +162,9 @@ impl Manager {
                 Work::Tip { hash, fork, initial_download } => {
                     self.log_engine("new tip", |manager| manager.tip_changed(hash, fork, initial_download));
                 }
-                Work::Connected(transactions) => {
+                Work::Connected(transactions, spent) => {
                     self.shorten_stalling_timeout();
-                    self.transactions.confirmed(&transactions);
+                    self.transactions.confirmed(&transactions, &spent);
                 }
                 Work::Disconnected => self.transactions.unconfirmed(),
                 Work::Announce(txid, wtxid) => self.announce_to_all(txid, wtxid),

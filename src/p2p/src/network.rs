@@ -67,6 +67,7 @@ pub struct AddedNode {
 /// The running network.
 pub struct Network {
     connector: Arc<Connector>,
+    kernel: Kernel,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -87,8 +88,8 @@ impl Network {
         }
         let (waker, wakened) = Waker::new()?;
         let connector = Arc::new(Connector::new(config, waker, kernel.message_start()?));
-        let manager = Manager::new(connector.clone(), kernel)?;
-        let network = Network { connector: connector.clone(), threads: Mutex::default() };
+        let manager = Manager::new(connector.clone(), kernel.clone())?;
+        let network = Network { connector: connector.clone(), kernel, threads: Mutex::default() };
         network.spawn("net", move |connector| socket::run(connector, &listeners, &wakened))?;
         network.spawn("addcon", |connector| connect::keep_added(connector))?;
         if !connector.config.connect.is_empty() {
@@ -139,8 +140,15 @@ impl Network {
 
     /// A block joined the chain. Never waits.
     pub fn block_connected(&self, block: &Block) {
-        let ids = block.txdata.iter().map(|tx| (tx.compute_txid(), tx.compute_wtxid())).collect();
-        self.connector.links.inbox().push(Work::Connected(ids));
+        let mut ids = Vec::new();
+        let mut spent = Vec::new();
+        // Peers' transactions do not come before the node has caught up, so there is nothing to compare with.
+        if !self.kernel.is_initial_block_download().unwrap_or(true) {
+            ids.extend(block.txdata.iter().map(|tx| (tx.compute_txid(), tx.compute_wtxid())));
+            let inputs = block.txdata.iter().flat_map(|tx| &tx.input);
+            spent.extend(inputs.map(|input| input.previous_output).filter(|outpoint| !outpoint.is_null()));
+        }
+        self.connector.links.inbox().push(Work::Connected(ids, spent));
     }
 
     /// A block left the chain. Never waits.

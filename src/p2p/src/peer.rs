@@ -20,6 +20,7 @@ use crate::PeerId;
 use crate::config::{NODE_BLOOM, NODE_NETWORK, NODE_NETWORK_LIMITED, NODE_WITNESS};
 use crate::link::{ConnectionKind, Link};
 use crate::permissions::Permissions;
+use crate::presync::Presync;
 use crate::time::Time;
 
 /// A peer.
@@ -37,6 +38,8 @@ pub(crate) struct Peer {
     pub chain: ChainView,
     /// Whether its headers are asked for.
     pub headers: HeadersSync,
+    /// Its chain is being gone through before it is stored.
+    pub presync: Option<Presync>,
     /// When headers were asked for and did not come yet.
     pub headers_asked: Option<Time>,
     /// A block it named made us ask for headers before it was its turn.
@@ -72,6 +75,7 @@ impl Peer {
             ping: Ping::default(),
             chain: ChainView::default(),
             headers: HeadersSync::NotStarted,
+            presync: None,
             headers_asked: None,
             asked_early: false,
             chain_sync: ChainSync::Level,

@@ -2,15 +2,16 @@
 //!
 //! **Invariant:** what peers can make it remember is bounded: announcements by peer, refusals and orphans in all.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bitcoin::hashes::Hash;
-use bitcoin::{Transaction, Txid, Wtxid};
+use bitcoin::hashes::{Hash, HashEngine, sha256};
+use bitcoin::{OutPoint, Transaction, Txid, Wtxid};
 use kernel::{Error, Kernel};
 
 use crate::PeerId;
 use crate::known::KnownSet;
+use crate::orphans::Orphans;
 use crate::time::Time;
 use crate::tx_request::{TxId, TxRequests};
 
@@ -26,10 +27,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_REJECTED: usize = 120_000;
 /// Confirmed transactions that are remembered.
 const MAX_CONFIRMED: usize = 48_000;
-/// Transactions that wait for a parent.
-const MAX_ORPHANS: usize = 100;
-/// Weight of the largest of them.
-const MAX_ORPHAN_WEIGHT: u64 = 400_000;
 
 /// What decides when a peer is asked.
 #[derive(Debug, Clone, Copy)]
@@ -40,23 +37,26 @@ pub(crate) struct Announcer {
     pub unlimited: bool,
 }
 
+/// What to do with a transaction that came.
 #[derive(Debug)]
-struct Orphan {
-    transaction: Transaction,
-    peer: PeerId,
+pub(crate) enum Received {
+    /// It is here, or was refused.
+    Known,
+    /// It pays too little alone; together with this child it may do.
+    Package(Option<Transaction>),
+    /// It is to be validated.
+    New,
 }
 
 /// Transactions from peers.
 #[derive(Debug)]
 pub(crate) struct TxDownload {
     requests: TxRequests,
+    orphans: Orphans,
     rejected: KnownSet,
+    /// Refused alone; with a child that pays for them they may do. And packages that did not.
+    reconsiderable: KnownSet,
     confirmed: KnownSet,
-    orphans: HashMap<Wtxid, Orphan>,
-    /// Oldest first.
-    order: VecDeque<Wtxid>,
-    /// Orphans whose parent came.
-    ready: VecDeque<(PeerId, Wtxid)>,
     /// Peers that name transactions with their witness.
     pub wtxid_peers: usize,
 }
@@ -65,21 +65,21 @@ impl Default for TxDownload {
     fn default() -> Self {
         TxDownload {
             requests: TxRequests::default(),
+            orphans: Orphans::default(),
             rejected: KnownSet::new(MAX_REJECTED),
+            reconsiderable: KnownSet::new(MAX_REJECTED),
             confirmed: KnownSet::new(MAX_CONFIRMED),
-            orphans: HashMap::new(),
-            order: VecDeque::new(),
-            ready: VecDeque::new(),
             wtxid_peers: 0,
         }
     }
 }
 
 impl TxDownload {
-    /// Says whether a transaction is here, was refused or is confirmed.
-    pub(crate) fn has(&self, kernel: &Kernel, id: TxId) -> Result<bool, Error> {
+    /// Says whether a transaction is here, was refused for good or is confirmed.
+    fn has(&self, kernel: &Kernel, id: TxId) -> Result<bool, Error> {
         let bytes = id.bytes();
-        if self.orphans.contains_key(&Wtxid::from_byte_array(bytes)) {
+        // By the id with the witness only: who knows which of several with the same id the peer means.
+        if self.orphans.contains(&Wtxid::from_byte_array(bytes)) {
             return Ok(true);
         }
         if self.confirmed.contains(&bytes) || self.rejected.contains(&bytes) {
@@ -99,13 +99,24 @@ impl TxDownload {
         id: TxId,
         now: Time,
     ) -> Result<bool, Error> {
-        if self.has(kernel, id)? {
+        if let TxId::Wtxid(wtxid) = id
+            && let Some(orphan) = self.orphans.get(&wtxid)
+        {
+            // This peer may have the parents, too.
+            let missing = self.missing_parents(kernel, &parents(orphan))?;
+            if !missing.is_empty() && self.resolve(announcer, &missing, wtxid, now) {
+                self.orphans.add_peer(&wtxid, announcer.peer);
+            }
+            return Ok(true);
+        }
+        if self.reconsiderable.contains(&id.bytes()) || self.has(kernel, id)? {
             return Ok(true);
         }
         self.want(announcer, id, now);
         Ok(false)
     }
 
+    /// Asks a peer for a transaction when it is its turn.
     fn want(&mut self, announcer: Announcer, id: TxId, now: Time) {
         let Announcer { peer, preferred, unlimited } = announcer;
         if !unlimited && self.requests.count(peer) >= MAX_ANNOUNCEMENTS {
@@ -113,8 +124,22 @@ impl TxDownload {
         }
         let by_txid = matches!(id, TxId::Txid(_)) && self.wtxid_peers > 0;
         let overloaded = !unlimited && self.requests.count_in_flight(peer) >= MAX_IN_FLIGHT;
-        let delays = [!preferred, by_txid, overloaded].into_iter().filter(|delay| *delay).count();
-        self.requests.announced(peer, id, preferred, now + DELAY * u32::try_from(delays).unwrap_or(3));
+        let delays = u32::from(!preferred) + u32::from(by_txid) + u32::from(overloaded);
+        self.requests.announced(peer, id, preferred, now + DELAY * delays);
+    }
+
+    /// Asks a peer for the parents of an orphan it has. Returns whether it is a new candidate for that.
+    fn resolve(&mut self, announcer: Announcer, missing: &[Txid], orphan: Wtxid, now: Time) -> bool {
+        let room = announcer.unlimited || self.requests.count(announcer.peer) + missing.len() <= MAX_ANNOUNCEMENTS;
+        if self.orphans.is_from(&orphan, announcer.peer) || !room {
+            return false;
+        }
+        for parent in missing {
+            self.want(announcer, TxId::Txid(*parent), now);
+        }
+        let peer = announcer.peer;
+        log::debug!(target: "txpackages", "added peer={peer} as a candidate for resolving orphan {orphan}");
+        true
     }
 
     /// Returns what to ask a peer for now.
@@ -141,32 +166,75 @@ impl TxDownload {
         self.requests.answered(peer, &id.bytes());
     }
 
-    /// Notes that a transaction came from a peer.
-    pub(crate) fn received(&mut self, peer: PeerId, txid: Txid, wtxid: Wtxid) {
+    /// Notes that a transaction came from a peer, and says what to do with it.
+    pub(crate) fn received(
+        &mut self,
+        kernel: &Kernel,
+        peer: PeerId,
+        txid: Txid,
+        wtxid: Wtxid,
+    ) -> Result<Received, Error> {
         self.requests.answered(peer, txid.as_byte_array());
         self.requests.answered(peer, wtxid.as_byte_array());
+        if self.has(kernel, TxId::Wtxid(wtxid))? {
+            return Ok(Received::Known);
+        }
+        if self.reconsiderable.contains(wtxid.as_byte_array()) {
+            log::debug!(
+                target: "txpackages",
+                "found tx {txid} (wtxid={wtxid}) in reconsiderable rejects, looking for child in orphanage"
+            );
+            return Ok(Received::Package(self.paying_child(txid, wtxid, peer)));
+        }
+        Ok(Received::New)
+    }
+
+    /// Returns a child of a transaction that the same peer sent and that was not tried with it yet. Only of the same
+    /// peer, lest others hide a good child among bad ones.
+    fn paying_child(&self, parent: Txid, parent_wtxid: Wtxid, peer: PeerId) -> Option<Transaction> {
+        let untried = |child: &Transaction| {
+            let package = package_hash(parent_wtxid, child.compute_wtxid());
+            !self.reconsiderable.contains(&package) && !self.rejected.contains(child.compute_txid().as_byte_array())
+        };
+        self.orphans.children_from(parent, peer).into_iter().find(untried)
     }
 
     /// Notes that a transaction is in the mempool: orphans that spend from it can be tried again.
     pub(crate) fn accepted(&mut self, txid: Txid, wtxid: Wtxid) {
         self.forget_requests(txid, wtxid);
-        self.drop_orphan(wtxid);
-        for (orphan_id, orphan) in &self.orphans {
-            if orphan.transaction.input.iter().any(|input| input.previous_output.txid == txid) {
-                self.ready.push_back((orphan.peer, *orphan_id));
-            }
-        }
+        self.orphans.remove(&wtxid);
+        self.orphans.parent_came(txid);
     }
 
-    /// Notes that a transaction was refused for good, until the tip changes.
+    /// Notes that a transaction was refused, until the tip changes.
     pub(crate) fn refused(&mut self, txid: Txid, wtxid: Wtxid, whatever_witness: bool) {
         self.rejected.insert(wtxid.as_byte_array());
         self.requests.forget(wtxid.as_byte_array());
-        if whatever_witness {
+        if whatever_witness && wtxid.as_byte_array() != txid.as_byte_array() {
             self.rejected.insert(txid.as_byte_array());
             self.requests.forget(txid.as_byte_array());
         }
-        self.drop_orphan(wtxid);
+        self.drop_orphan(txid, wtxid);
+    }
+
+    /// Notes that a transaction pays too little alone. Returns a child to try it with, if this is the `first` time.
+    pub(crate) fn refused_alone(&mut self, txid: Txid, wtxid: Wtxid, peer: PeerId, first: bool) -> Option<Transaction> {
+        self.reconsiderable.insert(wtxid.as_byte_array());
+        self.requests.forget(wtxid.as_byte_array());
+        self.drop_orphan(txid, wtxid);
+        if !first {
+            return None;
+        }
+        log::debug!(
+            target: "txpackages",
+            "tx {txid} (wtxid={wtxid}) failed but reconsiderable, looking for child in orphanage"
+        );
+        self.paying_child(txid, wtxid, peer)
+    }
+
+    /// Notes that a package was refused.
+    pub(crate) fn refused_package(&mut self, parent: Wtxid, child: Wtxid) {
+        self.reconsiderable.insert(&package_hash(parent, child));
     }
 
     /// Keeps a transaction whose parents are missing and asks for them. Returns the parents that were not here.
@@ -174,34 +242,49 @@ impl TxDownload {
         &mut self,
         kernel: &Kernel,
         announcer: Announcer,
-        transaction: Transaction,
+        transaction: &Transaction,
         now: Time,
     ) -> Result<Vec<Txid>, Error> {
         let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
-        let mut parents: BTreeSet<Txid> = transaction.input.iter().map(|input| input.previous_output.txid).collect();
-        if parents.iter().any(|parent| self.rejected.contains(parent.as_byte_array())) {
-            log::debug!(target: "mempool", "not keeping orphan with rejected parents {txid} (wtxid={wtxid})");
-            self.refused(txid, wtxid, true);
+        if self.rejected.contains(wtxid.as_byte_array()) {
             return Ok(Vec::new());
+        }
+        let parents = parents(transaction);
+        if self.has_hopeless_parent(kernel, &parents)? {
+            log::debug!(target: "mempool", "not keeping orphan with rejected parents {txid} (wtxid={wtxid})");
+            self.rejected.insert(txid.as_byte_array());
+            self.rejected.insert(wtxid.as_byte_array());
+            self.forget_requests(txid, wtxid);
+            return Ok(Vec::new());
+        }
+        let missing = self.missing_parents(kernel, &parents)?;
+        if self.resolve(announcer, &missing, wtxid, now) && self.orphans.add(transaction, announcer.peer) {
+            let (weight, count) = (transaction.weight().to_wu(), self.orphans.count());
+            log::debug!(target: "txpackages", "stored orphan tx {txid} (wtxid={wtxid}), weight: {weight} (mapsz {count})");
         }
         self.forget_requests(txid, wtxid);
-        if transaction.weight().to_wu() > MAX_ORPHAN_WEIGHT || self.orphans.contains_key(&wtxid) {
-            return Ok(Vec::new());
-        }
-        let mut missing = Vec::new();
-        while let Some(parent) = parents.pop_first() {
-            if !self.has(kernel, TxId::Txid(parent))? {
-                self.want(announcer, TxId::Txid(parent), now);
-                missing.push(parent);
+        Ok(missing)
+    }
+
+    /// Says whether a parent was refused for good, or more than one pay too little alone: no package helps then.
+    fn has_hopeless_parent(&self, kernel: &Kernel, parents: &BTreeSet<Txid>) -> Result<bool, Error> {
+        let mut poor = 0;
+        for parent in parents {
+            if self.rejected.contains(parent.as_byte_array()) {
+                return Ok(true);
+            }
+            if self.reconsiderable.contains(parent.as_byte_array()) && !kernel.mempool_contains(parent)? {
+                poor += 1;
             }
         }
-        log::debug!(target: "txpackages", "stored orphan tx {txid} (wtxid={wtxid})");
-        self.orphans.insert(wtxid, Orphan { transaction, peer: announcer.peer });
-        self.order.push_back(wtxid);
-        while self.orphans.len() > MAX_ORPHANS {
-            match self.order.front().copied() {
-                Some(oldest) => self.drop_orphan(oldest),
-                None => break,
+        Ok(poor > 1)
+    }
+
+    fn missing_parents(&self, kernel: &Kernel, parents: &BTreeSet<Txid>) -> Result<Vec<Txid>, Error> {
+        let mut missing = Vec::new();
+        for parent in parents {
+            if !self.has(kernel, TxId::Txid(*parent))? {
+                missing.push(*parent);
             }
         }
         Ok(missing)
@@ -209,34 +292,32 @@ impl TxDownload {
 
     /// Takes the next orphan whose parent came.
     pub(crate) fn next_ready(&mut self) -> Option<(PeerId, Transaction)> {
-        while let Some((peer, wtxid)) = self.ready.pop_front() {
-            if let Some(orphan) = self.orphans.get(&wtxid) {
-                return Some((peer, orphan.transaction.clone()));
-            }
-        }
-        None
+        self.orphans.next_ready()
     }
 
     /// Drops an orphan.
-    pub(crate) fn drop_orphan(&mut self, wtxid: Wtxid) {
-        if self.orphans.remove(&wtxid).is_some() {
-            self.order.retain(|other| *other != wtxid);
+    pub(crate) fn drop_orphan(&mut self, txid: Txid, wtxid: Wtxid) {
+        if self.orphans.remove(&wtxid) {
+            log::debug!(target: "txpackages", "   removed orphan tx {txid} (wtxid={wtxid})");
         }
     }
 
     /// The chain has a new tip: what was refused may be valid now.
     pub(crate) fn tip_changed(&mut self) {
         self.rejected.clear();
+        self.reconsiderable.clear();
     }
 
-    /// Notes that transactions are confirmed.
-    pub(crate) fn confirmed(&mut self, transactions: &[(Txid, Wtxid)]) {
+    /// Notes that a block has these transactions and spent these coins.
+    pub(crate) fn confirmed(&mut self, transactions: &[(Txid, Wtxid)], spent: &[OutPoint]) {
         for (txid, wtxid) in transactions {
             self.confirmed.insert(txid.as_byte_array());
-            self.confirmed.insert(wtxid.as_byte_array());
+            if txid.as_byte_array() != wtxid.as_byte_array() {
+                self.confirmed.insert(wtxid.as_byte_array());
+            }
             self.forget_requests(*txid, *wtxid);
-            self.drop_orphan(*wtxid);
         }
+        self.orphans.confirmed(transactions, spent);
     }
 
     /// Notes that a block left the chain: what it confirmed may come again.
@@ -247,12 +328,23 @@ impl TxDownload {
     /// Forgets a peer.
     pub(crate) fn disconnected(&mut self, peer: PeerId) {
         self.requests.disconnected(peer);
-        self.orphans.retain(|_, orphan| orphan.peer != peer);
-        self.order.retain(|wtxid| self.orphans.contains_key(wtxid));
+        self.orphans.forget_peer(peer);
     }
 
     fn forget_requests(&mut self, txid: Txid, wtxid: Wtxid) {
         self.requests.forget(txid.as_byte_array());
         self.requests.forget(wtxid.as_byte_array());
     }
+}
+
+fn parents(transaction: &Transaction) -> BTreeSet<Txid> {
+    transaction.input.iter().map(|input| input.previous_output.txid).collect()
+}
+
+/// Returns one hash for a parent and a child.
+fn package_hash(parent: Wtxid, child: Wtxid) -> [u8; 32] {
+    let mut engine = sha256::Hash::engine();
+    engine.input(parent.as_byte_array());
+    engine.input(child.as_byte_array());
+    sha256::Hash::from_engine(engine).to_byte_array()
 }

@@ -3,11 +3,12 @@
 use bitcoin::block::Header;
 use bitcoin::hashes::Hash;
 use bitcoin::{BlockHash, VarInt};
-use kernel::{BlockIndex, BlockVerdict, DirectFetch, HeadersVerdict, InvalidKind};
+use kernel::{BlockIndex, BlockVerdict, DirectFetch, HeadersFault, HeadersVerdict, InvalidKind};
 
 use super::{Fault, Manager};
 use crate::peer::{ChainSync, HeadersSync};
 use crate::permissions::Permissions;
+use crate::presync::{Presync, Step};
 use crate::time::{self, Time};
 use crate::wire::{self, WireError};
 use crate::{PROTOCOL_VERSION, PeerId};
@@ -64,17 +65,22 @@ pub(super) fn write_headers(headers: &[Header]) -> Vec<u8> {
 impl Manager {
     /// Asks a peer for headers after a block, unless it was asked a moment ago. Returns whether it was asked.
     pub(super) fn ask_for_headers(&mut self, id: PeerId, from: &BlockHash) -> Result<bool, Fault> {
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(false) };
+        let locator = self.kernel.locator_of(from)?;
+        Ok(self.ask_with_locator(id, &locator))
+    }
+
+    fn ask_with_locator(&mut self, id: PeerId, locator: &[BlockHash]) -> bool {
+        let Some(peer) = self.peers.get_mut(&id) else { return false };
         let now = time::now();
         if peer.headers_asked.is_some_and(|asked| now.saturating_sub(asked) <= RESPONSE_TIME) {
-            return Ok(false);
+            return false;
         }
         let mut payload = wire::encoded(&PROTOCOL_VERSION);
-        payload.extend(wire::encoded_list(&self.kernel.locator_of(from)?));
+        payload.extend(wire::encoded_list(locator));
         wire::put(&mut payload, &BlockHash::all_zeros());
         peer.send("getheaders", &payload);
         peer.headers_asked = Some(now);
-        Ok(true)
+        true
     }
 
     /// Returns the best header, or the tip.
@@ -169,19 +175,75 @@ impl Manager {
         }
         let headers = read_headers(payload)?;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
+        if headers.is_empty() {
+            // The peer has nothing more, or went over to our chain.
             peer.headers_asked = None;
+            peer.presync = None;
             return Ok(());
-        };
+        }
+        match self.kernel.check_headers(&headers)? {
+            Some(HeadersFault::BadWork) => {
+                return Err(Fault::Misbehaving("header with invalid proof of work".to_owned()));
+            }
+            Some(HeadersFault::NotContinuous) => {
+                return Err(Fault::Misbehaving("non-continuous headers sequence".to_owned()));
+            }
+            None => {}
+        }
         let full = headers.len() == MAX_HEADERS;
-        let verdict = self.kernel.receive_headers(&headers, peer.may(Permissions::NO_BAN))?;
-        if !matches!(verdict, HeadersVerdict::BadWork | HeadersVerdict::NotContinuous | HeadersVerdict::Unconnected) {
+        match self.go_through(id, &headers, full)? {
+            // Not part of one, or not what was promised: looked at like any others.
+            None => self.judge_headers(id, &headers, full, false),
+            Some(ready) if ready.is_empty() => Ok(()),
+            Some(ready) => self.judge_headers(id, &ready, full, true),
+        }
+    }
+
+    /// Takes headers of a chain that is gone through before it is stored, if they are of one. Returns what can be taken.
+    fn go_through(&mut self, id: PeerId, headers: &[Header], full: bool) -> Result<Option<Vec<Header>>, Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(None) };
+        let Some(presync) = &mut peer.presync else { return Ok(None) };
+        let step = presync.take(&self.kernel, headers, full)?;
+        let (start, counted) = (presync.start(), presync.counted());
+        match step {
+            Step::Failed => {
+                peer.presync = None;
+                Ok(None)
+            }
+            Step::Done(ready) => {
+                peer.headers_asked = None;
+                peer.presync = None;
+                Ok(Some(ready))
+            }
+            Step::More(after, ready) => {
+                peer.headers_asked = None;
+                let mut locator = vec![after];
+                locator.extend(self.kernel.locator_of(&start)?);
+                self.ask_with_locator(id, &locator);
+                log::debug!(target: "net", "more getheaders (from {after}) to peer={id}");
+                if let Some((height, time)) = counted {
+                    self.kernel.report_presync(height, time)?;
+                }
+                Ok(Some(ready))
+            }
+        }
+    }
+
+    /// Judges headers that are to be stored if they are worth it.
+    fn judge_headers(&mut self, id: PeerId, headers: &[Header], full: bool, work_known: bool) -> Result<(), Fault> {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return Ok(()) };
+        let more = full && peer.presync.is_none();
+        let verdict = self.kernel.receive_headers(headers, work_known || peer.may(Permissions::NO_BAN))?;
+        if verdict != HeadersVerdict::Unconnected && peer.presync.is_none() {
             peer.headers_asked = None;
         }
         match verdict {
-            HeadersVerdict::BadWork => Err(Fault::Misbehaving("header with invalid proof of work".to_owned())),
-            HeadersVerdict::NotContinuous => Err(Fault::Misbehaving("non-continuous headers sequence".to_owned())),
             HeadersVerdict::Unconnected => self.on_unconnected(id, first, last),
+            HeadersVerdict::LowWork { start, threshold } if full => {
+                peer.presync = Some(Presync::new(&self.kernel, id, start, threshold)?);
+                self.go_through(id, headers, full).map(|_| ())
+            }
             HeadersVerdict::LowWork { start, .. } => {
                 let height = start.height as usize + headers.len();
                 log::debug!(target: "net", "Ignoring low-work chain (height={height}) from peer={id}");
@@ -199,7 +261,7 @@ impl Manager {
                 self.blame(id, &verdict, "invalid header received");
                 Ok(())
             }
-            HeadersVerdict::Accepted { last, new } => self.on_new_headers(id, &last, new, full),
+            HeadersVerdict::Accepted { last, new } => self.on_new_headers(id, &last, new, full, more),
         }
     }
 
@@ -221,11 +283,18 @@ impl Manager {
         Ok(())
     }
 
-    fn on_new_headers(&mut self, id: PeerId, last: &BlockIndex, new: bool, full: bool) -> Result<(), Fault> {
+    fn on_new_headers(
+        &mut self,
+        id: PeerId,
+        last: &BlockIndex,
+        new: bool,
+        full: bool,
+        more: bool,
+    ) -> Result<(), Fault> {
         if new {
             self.log_header(id, last)?;
         }
-        if full && self.ask_for_headers(id, &last.hash)? {
+        if more && self.ask_for_headers(id, &last.hash)? {
             log::debug!(target: "net", "more getheaders ({}) to end to peer={id}", last.height);
         }
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };

@@ -20,6 +20,7 @@ fn describe(peer: &Peer) -> PeerInfo {
     let version = peer.handshake.version();
     let relay = peer.relay.as_ref();
     let now = time::now();
+    let presynced = peer.presync.as_ref().and_then(|presync| presync.counted());
     let waiting = peer.ping.awaited.and(peer.ping.sent).map(|sent| now.saturating_sub(sent));
     PeerInfo {
         id: info.id,
@@ -46,7 +47,7 @@ fn describe(peer: &Peer) -> PeerInfo {
         user_agent: version.map_or_else(String::new, |version| version.user_agent.clone()),
         synced_headers: peer.chain.best.map_or(-1, |best| i64::from(best.height)),
         synced_blocks: peer.chain.common.map_or(-1, |common| i64::from(common.height)),
-        presynced_headers: -1,
+        presynced_headers: presynced.map_or(-1, |(height, _)| i64::from(height)),
         in_flight: peer.downloads.blocks().map(|block| block.height).collect(),
         address_relay: peer.address_relay,
         addresses_processed: 0,

@@ -2,13 +2,14 @@
 
 use bitcoin::consensus::encode::deserialize_partial;
 use bitcoin::{Transaction, Txid, Wtxid};
-use kernel::{AcceptResult, RejectKind, Rejection};
+use kernel::{AcceptResult, PackageResult, RejectKind, Rejection};
 
 use super::{Fault, Manager};
 use crate::PeerId;
 use crate::config::NODE_BLOOM;
 use crate::permissions::Permissions;
 use crate::time;
+use crate::tx_download::Received;
 use crate::tx_request::TxId;
 
 impl Manager {
@@ -29,19 +30,19 @@ impl Manager {
             let bytes = if by_wtxid { TxId::Wtxid(wtxid) } else { TxId::Txid(txid) }.bytes();
             peer.knows_transaction(&bytes);
         }
-        self.transactions.received(id, txid, wtxid);
-        if self.transactions.has(&self.kernel, TxId::Wtxid(wtxid))? {
-            if force {
-                self.force_relay(id, txid, wtxid)?;
+        match self.transactions.received(&self.kernel, id, txid, wtxid)? {
+            Received::New => {
+                if self.submit(id, transaction, true)?
+                    && let Some(peer) = self.peers.get_mut(&id)
+                {
+                    peer.last_transaction = time::seconds(time::now());
+                }
+                Ok(())
             }
-            return Ok(());
+            Received::Known if force => self.force_relay(id, txid, wtxid),
+            Received::Known | Received::Package(None) => Ok(()),
+            Received::Package(Some(child)) => self.submit_package(id, transaction, child),
         }
-        if self.submit(id, transaction, true)?
-            && let Some(peer) = self.peers.get_mut(&id)
-        {
-            peer.last_transaction = time::seconds(time::now());
-        }
-        Ok(())
     }
 
     /// Relays what is in the mempool already, for a node that is hidden behind us.
@@ -80,6 +81,36 @@ impl Manager {
         }
     }
 
+    /// Hands a transaction that pays too little alone to the mempool together with a child.
+    fn submit_package(&mut self, id: PeerId, parent: Transaction, child: Transaction) -> Result<(), Fault> {
+        let package = [parent, child];
+        let PackageResult { rejection, transactions } = self.kernel.accept_package(&package, false, None)?;
+        let [parent, child] = package;
+        let ids = [&parent, &child].map(|tx| (tx.compute_txid(), tx.compute_wtxid()));
+        log::debug!(
+            target: "txpackages",
+            "package evaluation for parent {} (wtxid={}, sender={id}) + child {} (wtxid={}, sender={id}): {}",
+            ids[0].0,
+            ids[0].1,
+            ids[1].0,
+            ids[1].1,
+            if rejection.is_some() { "package rejected" } else { "package accepted" }
+        );
+        if rejection.is_some() {
+            self.transactions.refused_package(ids[0].1, ids[1].1);
+        }
+        // The child first, so that it is no orphan any more when its parent is accepted.
+        for (transaction, answer) in [parent, child].into_iter().zip(transactions).rev() {
+            let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
+            match answer {
+                Some(AcceptResult::Accepted(_)) => self.on_accepted(id, txid, wtxid)?,
+                Some(AcceptResult::Rejected(rejection)) => self.on_rejected(id, transaction, &rejection, false)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn on_accepted(&mut self, id: PeerId, txid: Txid, wtxid: Wtxid) -> Result<(), Fault> {
         self.transactions.accepted(txid, wtxid);
         if log::log_enabled!(target: "mempool", log::Level::Debug) {
@@ -104,15 +135,18 @@ impl Manager {
     ) -> Result<(), Fault> {
         let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
         let missing = rejection.kind == RejectKind::MissingInputs;
+        let text = rejection.message();
+        if !first && !missing {
+            log::debug!(target: "txpackages", "   invalid orphan tx {txid} (wtxid={wtxid}) from peer={id}. {text}");
+        }
         if first || !missing {
-            let text = rejection.message();
             log::debug!(target: "mempoolrej", "{txid} (wtxid={wtxid}) from peer={id} was not accepted: {text}");
         }
         match rejection.kind {
             RejectKind::MissingInputs if first => {
                 let Some(peer) = self.peers.get(&id) else { return Ok(()) };
                 let announcer = Self::announcer(peer);
-                let parents = self.transactions.orphaned(&self.kernel, announcer, transaction, time::now())?;
+                let parents = self.transactions.orphaned(&self.kernel, announcer, &transaction, time::now())?;
                 if let Some(peer) = self.peers.get_mut(&id) {
                     for parent in parents {
                         peer.knows_transaction(&TxId::Txid(parent).bytes());
@@ -121,7 +155,12 @@ impl Manager {
             }
             RejectKind::MissingInputs => {}
             // Another witness may do, and this one says nothing of the transaction.
-            RejectKind::WitnessStripped => self.transactions.drop_orphan(wtxid),
+            RejectKind::WitnessStripped => self.transactions.drop_orphan(txid, wtxid),
+            RejectKind::Reconsiderable => {
+                if let Some(child) = self.transactions.refused_alone(txid, wtxid, id, first) {
+                    return self.submit_package(id, transaction, child);
+                }
+            }
             RejectKind::Failed => {}
             kind => self.transactions.refused(txid, wtxid, kind == RejectKind::InputsNotStandard),
         }
