@@ -40,7 +40,7 @@ pub use config::{Bind, Config, ConfigError};
 pub use link::ConnectionKind;
 pub use network::{AddedNode, FetchError, Network, StartError};
 pub use permissions::Permissions;
-pub use stats::{PeerInfo, Totals};
+pub use stats::{OrphanInfo, PeerInfo, Totals};
 
 /// Number of a connection; later ones have higher numbers.
 pub type PeerId = i64;

@@ -141,6 +141,12 @@ impl Manager {
         }
     }
 
+    /// Lets so much time pass for what is done from time to time.
+    pub(crate) fn advance(&mut self, time: Duration) {
+        let now = std::time::Instant::now();
+        self.next_rebroadcast = self.next_rebroadcast.checked_sub(time).unwrap_or(now);
+    }
+
     /// Announces transactions again that no peer asked for.
     fn rebroadcast(&mut self) {
         self.next_rebroadcast = rebroadcast_time();

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bitcoin::{Block, BlockHash, Txid, Wtxid};
 use kernel::Kernel;
@@ -15,7 +16,7 @@ use crate::link::ConnectionKind;
 use crate::listen::{self, ListenError};
 use crate::manager::Manager;
 use crate::socket::{self, Waker};
-use crate::stats::{PeerInfo, Totals};
+use crate::stats::{OrphanInfo, PeerInfo, Totals};
 use crate::{Config, PeerId};
 
 /// Why the network cannot be started.
@@ -166,9 +167,19 @@ impl Network {
         self.ask(Manager::queue_pings);
     }
 
+    /// Lets so much time pass for what is done from time to time, for tests.
+    pub fn advance(&self, time: Duration) {
+        self.ask(move |manager| manager.advance(time));
+    }
+
     /// Describes the connections.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.ask(|manager| manager.peer_infos()).unwrap_or_default()
+    }
+
+    /// Returns the transactions that wait for a parent.
+    pub fn orphans(&self) -> Vec<OrphanInfo> {
+        self.ask(|manager| manager.orphans()).unwrap_or_default()
     }
 
     /// Returns the median difference of outbound peers' clocks, in seconds.

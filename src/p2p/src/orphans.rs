@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use bitcoin::{OutPoint, Transaction, Txid, Wtxid};
 
 use crate::PeerId;
+use crate::stats::OrphanInfo;
 
 /// Most announcements, a transaction counted for each peer that has it.
 const MAX_ANNOUNCEMENTS: usize = 3000;
@@ -54,6 +55,17 @@ impl Orphans {
     /// Counts the transactions that wait here.
     pub(crate) fn count(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// Returns all that wait here, oldest first, each with the peers that have it.
+    pub(crate) fn all(&self) -> Vec<OrphanInfo> {
+        let mut orphans: Vec<&Orphan> = self.by_id.values().collect();
+        orphans.sort_by_key(|orphan| orphan.sequence);
+        let describe = |orphan: &Orphan| OrphanInfo {
+            transaction: orphan.transaction.clone(),
+            peers: orphan.peers.iter().copied().collect(),
+        };
+        orphans.into_iter().map(describe).collect()
     }
 
     /// Returns a transaction that waits here.

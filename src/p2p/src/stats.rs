@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bitcoin::Transaction;
+
 use crate::link::ConnectionKind;
 use crate::permissions::Permissions;
 use crate::{Family, PeerId};
@@ -79,6 +81,15 @@ pub struct PeerInfo {
     pub received_by_type: BTreeMap<&'static str, u64>,
     /// Why there is a connection.
     pub kind: ConnectionKind,
+}
+
+/// A transaction that waits for a parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrphanInfo {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// The peers that have it.
+    pub peers: Vec<PeerId>,
 }
 
 /// Bytes of all connections since the start.

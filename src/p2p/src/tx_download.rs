@@ -12,6 +12,7 @@ use kernel::{Error, Kernel};
 use crate::PeerId;
 use crate::known::KnownSet;
 use crate::orphans::Orphans;
+use crate::stats::OrphanInfo;
 use crate::time::Time;
 use crate::tx_request::{TxId, TxRequests};
 
@@ -288,6 +289,11 @@ impl TxDownload {
             }
         }
         Ok(missing)
+    }
+
+    /// Returns the orphans.
+    pub(crate) fn orphans(&self) -> Vec<OrphanInfo> {
+        self.orphans.all()
     }
 
     /// Takes the next orphan whose parent came.

@@ -8,7 +8,9 @@ mod getblockfrompeer;
 mod getconnectioncount;
 mod getnettotals;
 mod getnetworkinfo;
+mod getorphantxs;
 mod getpeerinfo;
+mod mockscheduler;
 mod ping;
 mod setnetworkactive;
 
@@ -28,7 +30,9 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     getconnectioncount::COMMAND,
     getnettotals::COMMAND,
     getnetworkinfo::COMMAND,
+    getorphantxs::COMMAND,
     getpeerinfo::COMMAND,
+    mockscheduler::COMMAND,
     ping::COMMAND,
     setnetworkactive::COMMAND,
 ];

@@ -54,7 +54,8 @@ impl Manager {
         let current = if initial_download {
             i64::try_from(Amount::MAX_MONEY.to_sat()).unwrap_or(i64::MAX)
         } else {
-            info.min_fee.to_sat_per_kvb()
+            // Up to what is always asked for the mempool asks for nothing, and is not to be rounded up from there.
+            Some(info.min_fee.to_sat_per_kvb()).filter(|rate| *rate > min_relay).unwrap_or(0)
         };
         if due {
             let rate = self.rounder.round(current).max(min_relay);

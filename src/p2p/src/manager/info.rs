@@ -3,10 +3,15 @@
 use super::Manager;
 use crate::address::Family;
 use crate::peer::Peer;
-use crate::stats::PeerInfo;
+use crate::stats::{OrphanInfo, PeerInfo};
 use crate::time;
 
 impl Manager {
+    /// Returns the transactions that wait for a parent.
+    pub(crate) fn orphans(&self) -> Vec<OrphanInfo> {
+        self.transactions.orphans()
+    }
+
     /// Describes the connections, in the order they were made.
     pub(crate) fn peer_infos(&self) -> Vec<PeerInfo> {
         let open = self.peers.values().filter(|peer| self.connector.links.contains(peer.id()));
