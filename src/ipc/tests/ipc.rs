@@ -7,3 +7,4 @@ mod disconnect;
 mod generator;
 mod link;
 mod socket;
+mod wire;

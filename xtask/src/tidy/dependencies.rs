@@ -33,7 +33,11 @@ const TABLE: &[Row] = &[
     row("ipc", &["interfaces", "multiprocess"], &["node", "wallet", "kernel", "rpc"]),
     row("kernel", &["common"], &["interfaces", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
     row("p2p", &["common", "kernel"], &["interfaces", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
-    row("node", &["interfaces", "kernel", "p2p", "common", "rpc"], &["wallet", "ipc", "multiprocess", "capnp", "rusqlite"]),
+    row(
+        "node",
+        &["interfaces", "kernel", "p2p", "common", "rpc"],
+        &["wallet", "ipc", "multiprocess", "capnp", "rusqlite"],
+    ),
     row("rpc", &["interfaces", "common"], &["node", "wallet", "kernel", "ipc", "multiprocess", "capnp"]),
     row("wallet", &["interfaces", "common", "rpc"], &["kernel", "node", "ipc", "multiprocess", "capnp"]),
     row("testing", &["interfaces"], &["kernel", "node", "wallet", "ipc"]),
