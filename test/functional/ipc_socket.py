@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import stat
+import tempfile
 import time
 
 from framework.scenario import main
@@ -12,6 +13,32 @@ from framework.util import check, contains, equal, wait_until
 
 def mode(path):
     return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def connect(path):
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(20)
+    stream.connect(str(path))
+    return stream
+
+
+def as_nobody(work):
+    """What `work`, which returns bytes, does as a user without rights."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(65534)
+            os.write(into, b"+" + work())
+        except BaseException as error:
+            os.write(into, repr(error).encode())
+        os._exit(0)
+    os.close(into)
+    with open(out, "rb") as result:
+        said = result.read()
+    os.waitpid(child, 0)
+    check(said.startswith(b"+"), said)
+    return said[1:]
 
 
 def run(t):
@@ -76,13 +103,11 @@ def run(t):
     equal(over("unix", "getblockcount")[0], 0)
 
     t.step("a client that only sits there does not hold up the end")
-    with socket.socket(socket.AF_UNIX) as idle:
-        idle.connect(str(path))
+    with connect(path) as idle:
         start = time.monotonic()
         equal(over("unix", "stop"), (0, "Bitcoin Core stopping\n", ""))
         node.wait_exit()
         check(time.monotonic() - start < 20, "the end takes moments")
-        idle.settimeout(20)
         while idle.recv(4096):
             pass  # what it is told before the end
 
@@ -104,7 +129,7 @@ def run(t):
                                "whoever reaches one needs no password")
     refused("1", "'1'. Unrecognized address '1'")
     refused("unix,alow=mining", "'unix,alow=mining'. 'alow=mining' is not an option of a socket: allow, connections and "
-                                "templates are")
+                                "memory are")
     refused("unix,allow=wallet", "'unix,allow=wallet'. 'wallet' is not an interface that can be allowed: echo, mining and "
                                  "rpc are")
     refused("fd:0", "'fd:0'. fd:0 is not a listening socket inherited from a parent process")
@@ -115,8 +140,7 @@ def run(t):
     equal(over("unix:rpc.sock", "getblockcount")[0], 0)
     equal(over("unix:made/for/mining.sock", "getblockcount"),
           (1, "", "error: the node does not offer RPC on this socket\n"))
-    holder = socket.socket(socket.AF_UNIX)
-    holder.connect(str(node.chaindir / "rpc.sock"))
+    holder = connect(node.chaindir / "rpc.sock")
     wait_until(lambda: over("unix:rpc.sock", "getblockcount")[0] == 1, "one connection too many is turned away")
     holder.close()
     wait_until(lambda: over("unix:rpc.sock", "getblockcount")[0] == 0, "there is room again")
@@ -133,6 +157,21 @@ def run(t):
         contains(node.log_text(), f"Listening for IPC requests on address fd:{number}\n")
         equal(over("unix:given.sock", "getblockcount")[0], 0)
         node.stop()
+    if os.geteuid() == 0:
+        t.step("another user is turned away even where the file lets him in")
+        with tempfile.TemporaryDirectory() as open_to_all, socket.socket(socket.AF_UNIX) as listener:
+            os.chmod(open_to_all, 0o755)
+            name = os.path.join(open_to_all, "open.sock")
+            listener.bind(name)
+            os.chmod(name, 0o666)
+            listener.listen()
+            number = listener.fileno()
+            node.spawn(f"-ipcbind=fd:{number}", "-debug=ipc", pass_fds=[number])
+            node.wait_ready()
+            with node.logs("a connection was not taken: it comes from user 65534"):
+                equal(as_nobody(lambda: connect(name).recv(1)), b"")
+            equal(over(f"unix:{name}", "getblockcount")[0], 0)
+            node.stop()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

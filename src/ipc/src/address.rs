@@ -38,8 +38,8 @@ pub struct BindAddress {
     pub allow: Option<Vec<String>>,
     /// Most connections at a time (`connections=`).
     pub connections: Option<usize>,
-    /// Megabytes that the block templates of one connection may take (`templates=`).
-    pub templates: Option<usize>,
+    /// Megabytes that the objects of one connection may take (`memory=`).
+    pub memory: Option<usize>,
 }
 
 impl BindAddress {
@@ -48,7 +48,7 @@ impl BindAddress {
     /// # Errors
     /// If it is none, or an option of it makes no sense.
     pub fn parse(text: &str, datadir: &Path, name: &str) -> Result<BindAddress> {
-        let mut address = BindAddress { place: Place::Descriptor(-1), allow: None, connections: None, templates: None };
+        let mut address = BindAddress { place: Place::Descriptor(-1), allow: None, connections: None, memory: None };
         let mut rest = text;
         // From the end, because a path may have commas.
         while let Some((before, option)) = rest.rsplit_once(',')
@@ -62,7 +62,7 @@ impl BindAddress {
                     address.allow.get_or_insert_default().extend(value.split('+').map(str::to_owned));
                 }
                 "connections" => address.connections = Some(number().ok_or_else(invalid)?),
-                "templates" => address.templates = Some(number().ok_or_else(invalid)?),
+                "memory" => address.memory = Some(number().ok_or_else(invalid)?),
                 _ => return Err(invalid()),
             }
             rest = before;
@@ -120,13 +120,13 @@ mod tests {
         check("1", Err("Unrecognized address '1'"));
         check(
             "unix:/run/x.sock,alow=mining",
-            Err("'alow=mining' is not an option of a socket: allow, connections and templates are"),
+            Err("'alow=mining' is not an option of a socket: allow, connections and memory are"),
         );
         check(
             "unix,connections=0",
-            Err("'connections=0' is not an option of a socket: allow, connections and templates are"),
+            Err("'connections=0' is not an option of a socket: allow, connections and memory are"),
         );
-        check("unix,allow=", Err("'allow=' is not an option of a socket: allow, connections and templates are"));
+        check("unix,allow=", Err("'allow=' is not an option of a socket: allow, connections and memory are"));
         check(
             "tcp:127.0.0.1:8000",
             Err(
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn options() {
-        let text = "unix:/a,b.sock,allow=mining,templates=64,allow=echo+rpc,connections=3";
+        let text = "unix:/a,b.sock,allow=mining,memory=64,allow=echo+rpc,connections=3";
         let address = BindAddress::parse(text, Path::new("/data"), "node").expect("an address");
         let names = ["echo", "rpc", "mining"].map(str::to_owned).to_vec();
         assert_eq!(address.place, Place::Unix("/a,b.sock".into()));
-        assert_eq!((address.allow, address.templates, address.connections), (Some(names), Some(64), Some(3)));
+        assert_eq!((address.allow, address.memory, address.connections), (Some(names), Some(64), Some(3)));
     }
 }

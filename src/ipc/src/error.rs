@@ -36,7 +36,7 @@ pub enum Error {
         address: String,
     },
     /// An option after an address that is none.
-    #[error("'{option}' is not an option of a socket: allow, connections and templates are")]
+    #[error("'{option}' is not an option of a socket: allow, connections and memory are")]
     BindOption {
         /// What was given.
         option: String,

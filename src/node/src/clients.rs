@@ -2,7 +2,7 @@
 //! what its socket offers, and nothing else.
 //!
 //! A [`Client`] stands for one connection. When it is dropped, because the other side is gone, whatever still waits on
-//! its behalf ends, and the memory its templates held is free again.
+//! its behalf ends, and the memory its objects held is free again.
 //!
 //! **Invariant:** an object reachable from a client's bootstrap object is of an interface that its [`Offer`] allows.
 
@@ -21,11 +21,11 @@ use interfaces::{Error, Init, Result};
 
 use crate::NodeContext;
 use crate::shutdown::Shutdown;
-use budget::Budget;
+use budget::{Budget, Held};
 use init::ClientInit;
 
-/// Bytes the templates of all clients may hold together.
-const ALL_TEMPLATES: usize = 1 << 30;
+/// Bytes that the objects of all clients may take together.
+const ALL_MEMORY: usize = 1 << 30;
 
 /// Listens at an `-ipcbind` address, with the data directory of the chain for relative ones. The error is for the user.
 pub type Listen = Box<dyn Fn(&str, &Path, Arc<Clients>) -> std::result::Result<Box<dyn Listening>, String> + Send>;
@@ -48,14 +48,14 @@ pub struct Offer {
     pub mining: bool,
     /// `Rpc`: everything the node can do.
     pub rpc: bool,
-    /// Bytes the templates of one client may hold.
-    pub templates: usize,
+    /// Bytes that the objects of one client may take, block templates above all.
+    pub memory: usize,
 }
 
 impl Default for Offer {
     /// Everything, as Bitcoin Core does.
     fn default() -> Self {
-        Offer { echo: true, mining: true, rpc: true, templates: 256 << 20 }
+        Offer { echo: true, mining: true, rpc: true, memory: 256 << 20 }
     }
 }
 
@@ -63,16 +63,16 @@ impl Default for Offer {
 pub struct Clients {
     json_rpc: ::rpc::server::JsonRpc,
     shutdown: Arc<Shutdown>,
-    templates: Arc<Budget>,
+    memory: Arc<Budget>,
     context: Mutex<Option<Arc<NodeContext>>>,
     changed: Condvar,
 }
 
 impl Clients {
     pub(crate) fn new(json_rpc: ::rpc::server::JsonRpc, shutdown: Arc<Shutdown>) -> Arc<Self> {
-        let templates = Budget::new(ALL_TEMPLATES, "all clients");
+        let memory = Budget::new(ALL_MEMORY, "all clients");
         let clients =
-            Arc::new(Clients { json_rpc, shutdown, templates, context: Mutex::default(), changed: Condvar::new() });
+            Arc::new(Clients { json_rpc, shutdown, memory, context: Mutex::default(), changed: Condvar::new() });
         let waiting = Arc::downgrade(&clients);
         clients.shutdown.on_request(move || {
             if let Some(clients) = waiting.upgrade() {
@@ -109,9 +109,8 @@ impl Clients {
 
     /// Takes a client of a socket that offers `offer`.
     pub fn connect(self: &Arc<Self>, offer: Offer) -> Client {
-        let templates = Budget::new(offer.templates, "this client");
-        let session =
-            Arc::new(Session { over: AtomicBool::new(false), templates, all_templates: self.templates.clone() });
+        let memory = Budget::new(offer.memory, "this client");
+        let session = Arc::new(Session { over: AtomicBool::new(false), memory, all_memory: self.memory.clone() });
         let init = Arc::new(ClientInit::new(self.clone(), offer, session.clone()));
         Client { init, session }
     }
@@ -139,11 +138,16 @@ impl Drop for Client {
 /// What the objects of one client share.
 struct Session {
     over: AtomicBool,
-    templates: Arc<Budget>,
-    all_templates: Arc<Budget>,
+    memory: Arc<Budget>,
+    all_memory: Arc<Budget>,
 }
 
 impl Session {
+    /// Takes memory for an object.
+    fn take(&self, bytes: usize) -> Result<[Held; 2]> {
+        Ok([self.memory.take(bytes)?, self.all_memory.take(bytes)?])
+    }
+
     /// Says whether the client is gone.
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)

@@ -26,8 +26,8 @@ pub fn listen(address: &str, datadir: &Path, clients: Arc<Clients>) -> Result<Bo
 /// What the options of an address come to.
 fn offer(address: &ipc::BindAddress) -> Result<Offer, String> {
     let mut offer = Offer::default();
-    if let Some(megabytes) = address.templates {
-        offer.templates = megabytes.saturating_mul(1 << 20);
+    if let Some(megabytes) = address.memory {
+        offer.memory = megabytes.saturating_mul(1 << 20);
     }
     if let Some(names) = &address.allow {
         offer = Offer { echo: false, mining: false, rpc: false, ..offer };

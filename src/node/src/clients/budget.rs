@@ -33,7 +33,7 @@ impl Budget {
         taken.map(|_| Held { budget: self.clone(), bytes }).map_err(|held| {
             let mb = |bytes: usize| bytes.div_ceil(1 << 20);
             Error::internal(format!(
-                "the block templates of {} may take {} MB and take {} MB; destroy some before asking for more",
+                "the objects of {} may take {} MB and take {} MB; destroy some before asking for more",
                 self.whose,
                 mb(self.limit),
                 mb(held)
@@ -47,6 +47,9 @@ impl Drop for Held {
         self.budget.held.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
+
+/// What an object takes besides what it holds, here and in the runtime.
+pub(super) const OBJECT: usize = 1024;
 
 /// Estimates the memory of a block.
 pub(super) fn memory(block: &Block) -> usize {
@@ -67,8 +70,7 @@ mod tests {
         let budget = Budget::new(10 << 20, "this client");
         let first = budget.take(6 << 20).unwrap();
         let says = budget.take(5 << 20).err().map(|error| error.to_string());
-        let expected = "the block templates of this client may take 10 MB and take 6 MB; destroy some before asking \
-                        for more";
+        let expected = "the objects of this client may take 10 MB and take 6 MB; destroy some before asking for more";
         assert_eq!(says.as_deref(), Some(expected));
         let second = budget.take(4 << 20).unwrap();
         assert!(budget.take(1).is_err());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use interfaces::{ClientV30, Echo, Error, Init, Mining, MiningV30, Result, Rpc};
 
+use super::budget::{Held, OBJECT};
 use super::mining::LocalMining;
 use super::rpc::LocalRpc;
 use super::{Clients, Offer, Session};
@@ -23,7 +24,9 @@ impl ClientInit {
     }
 }
 
-struct LocalEcho;
+struct LocalEcho {
+    _held: [Held; 2],
+}
 
 impl Echo for LocalEcho {
     fn echo(&self, echo: String) -> Result<String> {
@@ -38,13 +41,13 @@ fn offered(offered: bool, call: &str) -> Result<()> {
 impl Init for ClientInit {
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
         offered(self.offer.echo, "Init.makeEcho")?;
-        Ok(Arc::new(LocalEcho))
+        Ok(Arc::new(LocalEcho { _held: self.session.take(OBJECT)? }))
     }
 
     fn make_mining(&self) -> Result<Arc<dyn Mining>> {
         offered(self.offer.mining, "Init.makeMining")?;
         let context = self.clients.context(&self.session)?;
-        Ok(Arc::new(LocalMining::new(context, self.session.clone())))
+        Ok(Arc::new(LocalMining::new(context, self.session.clone(), self.session.take(OBJECT)?)))
     }
 
     fn make_mining_old2(&self, client: Option<ClientV30>) -> Result<Arc<dyn MiningV30>> {
@@ -56,6 +59,6 @@ impl Init for ClientInit {
 
     fn make_rpc(&self) -> Result<Arc<dyn Rpc>> {
         offered(self.offer.rpc, "Init.makeRpc")?;
-        Ok(Arc::new(LocalRpc::new(self.clients.json_rpc.clone())))
+        Ok(Arc::new(LocalRpc::new(self.clients.json_rpc.clone(), self.session.take(OBJECT)?)))
     }
 }

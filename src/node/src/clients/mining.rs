@@ -10,6 +10,7 @@ use interfaces::{BlockCheck, BlockCheckOptions, BlockCreateOptions, BlockTemplat
 use kernel::{BlockVerdict, MempoolTransaction};
 
 use super::Session;
+use super::budget::Held;
 use super::template::LocalTemplate;
 use super::wait::{TICK, Waits, deadline};
 use crate::NodeContext;
@@ -23,11 +24,12 @@ pub(super) struct LocalMining {
     context: Arc<NodeContext>,
     session: Arc<Session>,
     interrupted: AtomicBool,
+    _held: [Held; 2],
 }
 
 impl LocalMining {
-    pub(super) fn new(context: Arc<NodeContext>, session: Arc<Session>) -> Self {
-        LocalMining { context, session, interrupted: AtomicBool::new(false) }
+    pub(super) fn new(context: Arc<NodeContext>, session: Arc<Session>, held: [Held; 2]) -> Self {
+        LocalMining { context, session, interrupted: AtomicBool::new(false), _held: held }
     }
 
     fn waits(&self) -> Waits<'_> {

@@ -2,16 +2,21 @@
 
 use interfaces::{Result, Rpc};
 
-pub(super) struct LocalRpc(::rpc::server::JsonRpc);
+use super::budget::Held;
+
+pub(super) struct LocalRpc {
+    json_rpc: ::rpc::server::JsonRpc,
+    _held: [Held; 2],
+}
 
 impl LocalRpc {
-    pub(super) fn new(json_rpc: ::rpc::server::JsonRpc) -> Self {
-        LocalRpc(json_rpc)
+    pub(super) fn new(json_rpc: ::rpc::server::JsonRpc, held: [Held; 2]) -> Self {
+        LocalRpc { json_rpc, _held: held }
     }
 }
 
 impl Rpc for LocalRpc {
     fn execute_rpc(&self, request: String, uri: String, user: String) -> Result<String> {
-        Ok(self.0.answer(&request, &uri, &user))
+        Ok(self.json_rpc.answer(&request, &uri, &user))
     }
 }

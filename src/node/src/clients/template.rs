@@ -14,7 +14,7 @@ use interfaces::{BlockCreateOptions, BlockTemplate, BlockWaitOptions, CoinbaseTx
 use kernel::TemplateTransaction;
 
 use super::Session;
-use super::budget::{Held, memory};
+use super::budget::{Held, OBJECT, memory};
 use super::wait::{TICK, Waits, deadline};
 use crate::NodeContext;
 use crate::chain::convert::internal;
@@ -53,8 +53,7 @@ impl LocalTemplate {
         let NewBlock { block, template } =
             new_block(&context.kernel, &mining, &anyone, use_mempool).map_err(Error::internal)?;
 
-        let bytes = memory(&block);
-        let held = [session.templates.take(bytes)?, session.all_templates.take(bytes)?];
+        let held = session.take(OBJECT + memory(&block))?;
         let sigops = |tx: &TemplateTransaction| i64::try_from(tx.sigops).unwrap_or(i64::MAX);
         Ok(LocalTemplate {
             coinbase: coinbase(&block, template.height)?,

@@ -22,6 +22,9 @@ impl Waits<'_> {
     /// Waits until there is a tip and `done` accepts it, or the deadline passes with there being one, and returns it.
     /// `None` if the wait was interrupted or is of no use any more.
     pub(super) fn tip(&self, deadline: Option<Instant>, mut done: impl FnMut(&Tip) -> bool) -> Option<Tip> {
+        // What the client knows already must not count as news because the event is still on its way. An error means
+        // that the engine is closed.
+        self.context.kernel.sync_events().ok()?;
         loop {
             let tick = Instant::now() + TICK;
             let until = deadline.map_or(tick, |deadline| deadline.min(tick));

@@ -60,7 +60,7 @@ fn a_client_gets_what_its_socket_offers() {
 fn a_client_over_its_budget_disturbs_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::start(dir.path(), &[]);
-    let small = node.clients.connect(Offer { templates: 2000, ..Offer::default() });
+    let small = node.clients.connect(Offer { memory: 8000, ..Offer::default() });
     let mining = small.init().make_mining().unwrap();
     let create = || mining.create_new_block(BlockCreateOptions::default(), false);
     let mut held = Vec::new();
@@ -72,9 +72,15 @@ fn a_client_over_its_budget_disturbs_no_other() {
         assert!(held.len() < 100);
     };
     assert!(!held.is_empty());
-    assert!(error.starts_with("the block templates of this client may take 1 MB and take 1 MB"), "{error}");
+    assert!(error.starts_with("the objects of this client may take 1 MB and take 1 MB"), "{error}");
     let other = node.clients.connect(Offer::default());
     other.init().make_mining().unwrap().create_new_block(BlockCreateOptions::default(), false).unwrap().unwrap();
+    let mut echoes = Vec::new();
+    while let Ok(echo) = small.init().make_echo() {
+        echoes.push(echo);
+        assert!(echoes.len() < 100, "every object counts");
+    }
+    drop(echoes);
     held.pop();
     assert!(create().unwrap().is_some(), "what is dropped is free again");
     node.stop();
