@@ -361,3 +361,20 @@ fn other_networks_are_refused() {
     assert_eq!(client.response().0, 403);
     assert!(client.closed());
 }
+
+#[test]
+fn seeds_of_the_fuzz_target_are_answered() {
+    let registry = Arc::new(rpc::Registry::new());
+    registry.add(rpc::control::commands(&registry, || {}));
+    registry.finish_warmup();
+    let server = rpc::server::JsonRpc::without_server(registry);
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/jsonrpc");
+    let mut answered = 0;
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        let path = seed.unwrap().path();
+        let reply = server.answer(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()), "/", "fuzz");
+        serde_json::from_str::<serde_json::Value>(&reply).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        answered += 1;
+    }
+    assert!(answered > 10, "{answered}");
+}
