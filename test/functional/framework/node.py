@@ -125,7 +125,13 @@ class Node:
             check(reply["error"] is None or reply["error"]["code"] == -28, reply["error"])
             return reply["error"] is None
 
+        def loaded():
+            _, reply = self.new_rpc().request({"id": 1, "method": "getmempoolinfo", "params": []})
+            return reply["result"]["loaded"]
+
         wait_until(ready, "the node answers", self.timeout)
+        # What was stored is imported, and the mempool read, while the node answers already.
+        wait_until(loaded, "the mempool is loaded", self.timeout)
         self._rpc = None
 
     def stop(self, code=0, stderr=""):
