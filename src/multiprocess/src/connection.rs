@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event_loop::{Command, EventLoop};
+use crate::io::Io;
 use crate::{Interface, Object, Service};
 
 /// Limits and names of a connection.
@@ -55,7 +56,7 @@ struct Closer(Arc<Shared>);
 
 impl Drop for Closer {
     fn drop(&mut self) {
-        self.0.event_loop.queue().push(Command::Close { connection: self.0.id });
+        self.0.event_loop.reactor().push(Command::Close { connection: self.0.id });
     }
 }
 
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) id: u64,
     pub(crate) event_loop: EventLoop,
     pub(crate) options: Options,
+    pub(crate) io: Arc<Io>,
     closed: AtomicBool,
     next_call: AtomicU64,
     state: Mutex<State>,
@@ -84,16 +86,18 @@ struct State {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Shared {
-    fn new(event_loop: &EventLoop, options: Options) -> Arc<Shared> {
-        Arc::new(Shared {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+    fn new(event_loop: &EventLoop, stream: UnixStream, options: Options) -> std::io::Result<Arc<Shared>> {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Shared {
+            id,
             event_loop: event_loop.clone(),
             options,
+            io: Io::new(stream, id, event_loop.reactor().epoll().clone())?,
             closed: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             state: Mutex::default(),
             changed: Condvar::new(),
-        })
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -191,9 +195,8 @@ impl Connection {
     }
 
     fn attach(event_loop: &EventLoop, stream: UnixStream, role: Role, options: Options) -> std::io::Result<Connection> {
-        stream.set_nonblocking(true)?;
-        let shared = Shared::new(event_loop, options);
-        event_loop.queue().push(Command::Attach { stream, shared: shared.clone(), role });
+        let shared = Shared::new(event_loop, stream, options)?;
+        event_loop.reactor().push(Command::Attach { shared: shared.clone(), role });
         Ok(Connection { _closer: Some(Arc::new(Closer(shared.clone()))), shared })
     }
 
@@ -214,7 +217,7 @@ impl Connection {
 
     /// Starts to end the connection. Calls in progress fail.
     pub fn close(&self) {
-        self.shared.event_loop.queue().push(Command::Close { connection: self.shared.id });
+        self.shared.event_loop.reactor().push(Command::Close { connection: self.shared.id });
     }
 
     /// Has `callback` run once the connection ended, at once if it has.

@@ -1,35 +1,34 @@
-//! The thread that owns every Cap'n Proto object, and the queue through which all others reach it.
+//! The lock around the core, the queue in front of it, and the thread that runs it when nobody else does.
 //!
-//! Cap'n Proto's objects belong to one thread. Everything outside it works on handles ([`crate::Object`],
-//! [`crate::Connection`]) that queue commands here. The loop does I/O and copies messages; it calls no user code.
+//! Everything outside works on handles ([`crate::Object`], [`crate::Connection`]) that queue commands. Whoever queues
+//! one carries it out, together with those of others, unless some thread is doing that already. The event loop's own
+//! thread serves the connections that no thread leads (see [`crate::io`]).
 //!
 //! **Invariant:** a command always ends. One that cannot be carried out is dropped, and what it carries (an answer
-//! owed, a served call's result) answers itself when dropped.
+//! owed, a served call's result) answers itself when dropped. Inside the lock there is I/O and copying of messages,
+//! and no user code.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::os::unix::net::UnixStream;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Notify;
-use tokio::task::LocalSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Instant;
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use crate::connection::{Role, Shared};
+use crate::core::{Chore, Core};
 use crate::message::Message;
-use crate::peer::Peer;
 use crate::server::Leftovers;
-use crate::thread::{AnswerTo, ThreadContext, mark_loop_thread};
+use crate::thread::{AnswerTo, ThreadContext};
 use crate::{Error, Method, Object};
 
-/// How many batches of commands are carried out in a row.
-const ROUNDS: u32 = 4;
-
-/// Something for the event loop to do.
+/// Something for the core to do.
 pub(crate) enum Command {
-    Attach { stream: UnixStream, shared: Arc<Shared>, role: Role },
+    Attach { shared: Arc<Shared>, role: Role },
+    Ready { connection: u64 },
     Call(Box<CallCommand>),
     Cancel { connection: u64, ticket: u64 },
     Release { connection: u64, cap: usize },
@@ -49,11 +48,14 @@ pub(crate) struct CallCommand {
     pub(crate) answer: AnswerTo,
 }
 
-/// Commands on their way to an event loop.
-#[derive(Default)]
-pub(crate) struct Queue {
+/// The core, its lock and its queue.
+pub(crate) struct Reactor {
     pending: Mutex<Pending>,
-    notify: Notify,
+    /// Gone once closed.
+    core: Mutex<Option<Core>>,
+    epoll: Arc<OwnedFd>,
+    /// Wakes the event loop's thread.
+    wake: OwnedFd,
 }
 
 #[derive(Default)]
@@ -62,73 +64,169 @@ struct Pending {
     closed: bool,
 }
 
-impl Queue {
-    /// Queues a command; drops it if the loop has ended.
-    pub(crate) fn push(&self, command: Command) {
+/// What the wake descriptor is called in epoll; connections count from 1.
+const WAKE: u64 = 0;
+
+/// Events taken from epoll at a time.
+const EVENTS: usize = 64;
+
+impl Reactor {
+    fn new(chores: std::sync::mpsc::Sender<Chore>) -> std::io::Result<Arc<Reactor>> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+        let core = Mutex::new(Some(Core::new(chores)));
+        Ok(Arc::new(Reactor { pending: Mutex::default(), core, epoll: Arc::new(epoll), wake }))
+    }
+
+    /// Carries out a command, or leaves it to the thread that runs the core now; drops it if the loop has ended.
+    pub(crate) fn push(self: &Arc<Self>, command: Command) {
         self.push_with(|| command);
     }
 
     /// Like [`Self::push`], with the command made in the order of the queue.
-    pub(crate) fn push_with(&self, command: impl FnOnce() -> Command) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn push_with(self: &Arc<Self>, command: impl FnOnce() -> Command) {
+        if !self.append(command) {
+            return;
+        }
+        // Who holds the lock looks at the queue again after letting go of it.
+        while self.has_pending() {
+            let mut core = match self.core.try_lock() {
+                Ok(core) => core,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            self.run(&mut core);
+        }
+    }
+
+    /// Has the core serve a socket that has something to read; returns when that is done.
+    pub(crate) fn ready(self: &Arc<Self>, connection: u64) {
+        if self.append(|| Command::Ready { connection }) {
+            self.run_pending();
+        }
+    }
+
+    fn run_pending(self: &Arc<Self>) {
+        while self.has_pending() {
+            self.run(&mut self.core());
+        }
+    }
+
+    fn run(self: &Arc<Self>, core: &mut Option<Core>) {
+        match core {
+            Some(core) => core.run(self),
+            None => drop(self.take()),
+        }
+    }
+
+    fn core(&self) -> MutexGuard<'_, Option<Core>> {
+        // What panics inside is caught there.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_pending(&self) -> bool {
+        !self.pending().commands.is_empty()
+    }
+
+    /// Queues a command; `false` if it was dropped because the loop has ended.
+    fn append(&self, command: impl FnOnce() -> Command) -> bool {
+        let mut pending = self.pending();
         if pending.closed {
             drop(pending);
             drop(command());
-            return;
+            return false;
         }
         pending.commands.push(command());
-        let first = pending.commands.len() == 1;
-        drop(pending);
-        if first {
-            self.notify.notify_one();
-        }
+        true
+    }
+
+    /// Takes what is queued, if anything is.
+    pub(crate) fn take(&self) -> Option<Vec<Command>> {
+        let commands = std::mem::take(&mut self.pending().commands);
+        (!commands.is_empty()).then_some(commands)
+    }
+
+    /// Returns where sockets wait.
+    pub(crate) fn epoll(&self) -> &Arc<OwnedFd> {
+        &self.epoll
+    }
+
+    /// Has the event loop's thread look again at what it waits for.
+    pub(crate) fn wake(&self) {
+        // It fails only if so many wakes are waiting that one more makes no difference.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
     fn close(&self) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.closed = true;
-        drop(pending);
-        self.notify.notify_one();
+        self.pending().closed = true;
+        self.wake();
     }
 
-    /// Takes what is queued; `None` once closed and empty.
-    fn take(&self) -> Option<Vec<Command>> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.closed && pending.commands.is_empty() {
-            return None;
+    /// Serves sockets until closed: what the event loop's thread does.
+    fn serve(self: &Arc<Self>) {
+        let mut space = [const { MaybeUninit::uninit() }; EVENTS];
+        while !self.pending().closed {
+            let deadline = self.core().as_mut().and_then(Core::expire);
+            // What others left to this thread meanwhile.
+            self.run_pending();
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+            let events = match epoll::wait(&self.epoll, &mut space, timeout.as_ref()) {
+                Ok((events, _)) => events,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => {
+                    log::error!(target: "ipc", "the event loop cannot wait: {error}");
+                    break;
+                }
+            };
+            for event in events {
+                match event.data.u64() {
+                    WAKE => {
+                        let mut count = [0; 8];
+                        // A wake that is gone already was seen already.
+                        let _ = rustix::io::read(&self.wake, &mut count);
+                    }
+                    connection => drop(self.append(|| Command::Ready { connection })),
+                }
+            }
         }
-        Some(std::mem::take(&mut pending.commands))
+        self.close();
+        let core = self.core().take();
+        drop(core);
+        // Whatever was queued after the end is answered by being dropped.
+        drop(self.take());
     }
 }
 
-/// An event loop on a thread of its own; ends when the last handle and the last connection are gone.
+/// An event loop; ends when the last handle and the last connection are gone.
 #[derive(Clone)]
 pub struct EventLoop {
     owner: Arc<Owner>,
 }
 
 struct Owner {
-    queue: Arc<Queue>,
+    reactor: Arc<Reactor>,
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.queue.close();
+        self.reactor.close();
     }
 }
 
-/// Work taken off the event loop: dropping served objects, telling that a connection ended.
-pub(crate) type Chore = Box<dyn FnOnce() + Send>;
-
 impl EventLoop {
-    /// Starts the thread.
+    /// Starts the threads.
     ///
     /// # Errors
     /// If the system has no thread or no descriptor left.
     pub fn start() -> std::io::Result<EventLoop> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-        let queue = Arc::new(Queue::default());
         let (chores, todo) = std::sync::mpsc::channel::<Chore>();
+        let reactor = Reactor::new(chores)?;
         std::thread::Builder::new().name("capnp-chores".into()).spawn(move || {
             for chore in todo {
                 if catch_unwind(AssertUnwindSafe(chore)).is_err() {
@@ -136,90 +234,12 @@ impl EventLoop {
                 }
             }
         })?;
-        let commands = queue.clone();
-        std::thread::Builder::new().name("capnp-loop".into()).spawn(move || {
-            mark_loop_thread();
-            let local = LocalSet::new();
-            local.block_on(&runtime, run(&commands, chores));
-            drop(local);
-            // Whatever was queued after the end is answered by being dropped.
-            commands.close();
-            drop(commands.take());
-        })?;
-        Ok(EventLoop { owner: Arc::new(Owner { queue }) })
+        let serving = reactor.clone();
+        std::thread::Builder::new().name("capnp-loop".into()).spawn(move || serving.serve())?;
+        Ok(EventLoop { owner: Arc::new(Owner { reactor }) })
     }
 
-    pub(crate) fn queue(&self) -> &Arc<Queue> {
-        &self.owner.queue
-    }
-}
-
-/// Connections by id.
-pub(crate) type Peers = Rc<RefCell<HashMap<u64, Rc<Peer>>>>;
-
-async fn run(queue: &Arc<Queue>, chores: Sender<Chore>) {
-    let peers = Peers::default();
-    let mut rounds = 0;
-    while let Some(commands) = queue.take() {
-        if commands.is_empty() {
-            queue.notify.notified().await;
-            rounds = 0;
-        }
-        rounds += 1;
-        if rounds > ROUNDS {
-            // The sockets get their turn even if commands keep coming.
-            tokio::task::yield_now().await;
-            rounds = 0;
-        }
-        for command in commands {
-            let done = catch_unwind(AssertUnwindSafe(|| execute(command, queue, &peers, &chores)));
-            if done.is_err() {
-                log::error!(target: "ipc", "the event loop panicked on a command");
-            }
-        }
-    }
-    let open: Vec<_> = peers.borrow_mut().drain().map(|(_, peer)| peer).collect();
-    for peer in open {
-        peer.ended();
-    }
-}
-
-fn execute(command: Command, queue: &Arc<Queue>, peers: &Peers, chores: &Sender<Chore>) {
-    let peer = |connection: u64| peers.borrow().get(&connection).cloned();
-    match command {
-        Command::Attach { stream, shared, role } => Peer::attach(stream, shared, role, queue, peers, chores),
-        Command::Call(call) => {
-            if let Some(peer) = peer(call.target.connection_id()) {
-                peer.call(*call);
-            }
-        }
-        Command::Cancel { connection, ticket } => {
-            if let Some(peer) = peer(connection) {
-                peer.cancel(ticket);
-            }
-        }
-        Command::Release { connection, cap } => {
-            if let Some(peer) = peer(connection) {
-                peer.release(cap);
-            }
-        }
-        Command::Served { connection, call, result, leftovers } => {
-            if let Some(peer) = peer(connection) {
-                peer.served(call, result);
-            }
-            // The releases this queues are sent together with the result.
-            drop(leftovers);
-        }
-        Command::ThreadGone { thread } => {
-            let all: Vec<_> = peers.borrow().values().cloned().collect();
-            for peer in all {
-                peer.thread_gone(thread);
-            }
-        }
-        Command::Close { connection } => {
-            if let Some(peer) = peer(connection) {
-                peer.close();
-            }
-        }
+    pub(crate) fn reactor(&self) -> &Arc<Reactor> {
+        &self.owner.reactor
     }
 }

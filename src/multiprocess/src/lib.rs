@@ -10,11 +10,14 @@
 //! Every call ends: with results, with what the other side answered instead, or with [`Error::Disconnected`].
 //!
 //! **Invariant:** this crate knows Cap'n Proto and threads, and nothing of any interface that uses it.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod connection;
+mod core;
 mod error;
 mod event_loop;
+mod executor;
+mod io;
 mod message;
 mod object;
 mod peer;

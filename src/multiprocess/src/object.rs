@@ -83,8 +83,8 @@ fn call(
     if !thread::may_wait() {
         return Err(Error::failed(format!("{} called where nothing may wait", method.name)));
     }
-    let queue = shared.event_loop.queue();
-    let (thread, caller) = thread::current(queue, shared.id);
+    let reactor = shared.event_loop.reactor();
+    let (thread, caller) = thread::current(reactor, shared.id);
     let ticket = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
     let start = trace::enabled().then(Instant::now);
     let deadline = limit.map(|limit| Instant::now() + limit);
@@ -92,7 +92,7 @@ fn call(
 
     thread.enter();
     let mut id = 0;
-    queue.push_with(|| {
+    reactor.push_with(|| {
         id = shared.next_call();
         let answer = AnswerTo::new(thread.clone(), ticket);
         let thread = thread.clone();
@@ -102,11 +102,11 @@ fn call(
         let text = trace::shorten(arguments);
         log::debug!(target: "ipc", "{} IPC client send #{id} {}({text})", shared.options.peer, method.name);
     }
-    let answer = thread.wait(ticket, deadline);
+    let answer = thread.wait(ticket, deadline, reactor, &shared.io);
     thread.leave(ticket);
 
     let result = answer.unwrap_or_else(|| {
-        queue.push(Command::Cancel { connection: shared.id, ticket });
+        reactor.push(Command::Cancel { connection: shared.id, ticket });
         Err(Error::TimedOut)
     });
     if let Some(start) = start {
@@ -123,7 +123,7 @@ fn call(
 impl Drop for Held {
     fn drop(&mut self) {
         let release = Command::Release { connection: self.shared.id, cap: self.cap };
-        self.shared.event_loop.queue().push(release);
+        self.shared.event_loop.reactor().push(release);
     }
 }
 

@@ -6,11 +6,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capnp::MessageSize;
 use capnp::capability::{Client, FromClientHook, Response};
@@ -19,11 +17,12 @@ use capnp::private::capability::ClientHook;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{CapabilityServerSet, Disconnector, RpcSystem, new_broken_cap, twoparty};
 use futures::channel::oneshot;
-use tokio::task::{AbortHandle, spawn_local};
-use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+use futures::future::AbortHandle;
 
 use crate::connection::{Role, Shared};
-use crate::event_loop::{CallCommand, Chore, Peers, Queue};
+use crate::core::{Chore, Local};
+use crate::event_loop::{CallCommand, Reactor};
+use crate::io::{Io, Stream};
 use crate::message::{Cap, CapTable, Message};
 use crate::proxy_capnp::{thread, thread_map};
 use crate::server;
@@ -40,9 +39,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// The event loop's side of a connection.
 pub(crate) struct Peer {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) queue: Arc<Queue>,
-    peers: Peers,
-    chores: Sender<Chore>,
+    pub(crate) reactor: Arc<Reactor>,
+    local: Local,
+    stream: Stream,
     caps: RefCell<Slab>,
     /// Makes threads over there; known once `construct` was exchanged.
     thread_map: RefCell<Option<thread_map::Client>>,
@@ -96,20 +95,14 @@ impl Slab {
 }
 
 impl Peer {
-    /// Takes over a stream.
-    pub(crate) fn attach(
-        stream: UnixStream,
-        shared: Arc<Shared>,
-        role: Role,
-        queue: &Arc<Queue>,
-        peers: &Peers,
-        chores: &Sender<Chore>,
-    ) {
+    /// Takes over a connection's socket.
+    pub(crate) fn attach(shared: Arc<Shared>, role: Role, reactor: &Arc<Reactor>, local: &Local) {
+        let stream = Stream::new(shared.io.clone());
         let peer = Rc::new(Peer {
             shared: shared.clone(),
-            queue: queue.clone(),
-            peers: peers.clone(),
-            chores: chores.clone(),
+            reactor: reactor.clone(),
+            local: local.clone(),
+            stream,
             caps: RefCell::default(),
             thread_map: RefCell::default(),
             request_threads: RefCell::default(),
@@ -124,22 +117,14 @@ impl Peer {
             disconnector: RefCell::default(),
             rpc_task: RefCell::default(),
         });
-        peers.borrow_mut().insert(shared.id, peer.clone());
-        let stream = match tokio::net::UnixStream::from_std(stream) {
-            Ok(stream) => stream,
-            Err(error) => {
-                log::error!(target: "ipc", "{}: cannot use the socket: {error}", shared.options.peer);
-                peer.ended();
-                return;
-            }
-        };
-        peer.start(stream, role);
+        local.peers.borrow_mut().insert(shared.id, peer.clone());
+        peer.start(role);
+        shared.io.arm();
     }
 
-    fn start(self: &Rc<Self>, stream: tokio::net::UnixStream, role: Role) {
-        let (reader, writer) = stream.into_split();
-        let reader = futures::io::BufReader::with_capacity(BUFFER, reader.compat());
-        let (writer, flusher) = writer::writer(BUFFER, writer.compat_write());
+    fn start(self: &Rc<Self>, role: Role) {
+        let reader = futures::io::BufReader::with_capacity(BUFFER, self.stream.clone());
+        let (writer, flusher) = writer::writer(BUFFER, self.stream.clone());
         let mut limits = ReaderOptions::new();
         limits.traversal_limit_in_words(Some(self.shared.options.message_bytes / 8));
         let side = if matches!(role, Role::Client { .. }) { Side::Client } else { Side::Server };
@@ -161,15 +146,21 @@ impl Peer {
             }
         };
         *self.disconnector.borrow_mut() = Some(rpc.get_disconnector());
-        let task = spawn_local(writer::drive(rpc, flusher));
-        *self.rpc_task.borrow_mut() = Some(task.abort_handle());
         let peer = self.clone();
-        spawn_local(async move {
-            if let Ok(Err(error)) = task.await {
+        let task = self.local.spawner.spawn(async move {
+            if let Err(error) = writer::drive(rpc, flusher).await {
                 log::debug!(target: "ipc", "{}: {error}", peer.shared.options.peer);
             }
             peer.ended();
         });
+        *self.rpc_task.borrow_mut() = Some(task);
+    }
+
+    /// Lets tasks read and write; returns the socket, to be waited for again afterwards.
+    pub(crate) fn ready(&self) -> Arc<Io> {
+        self.shared.io.fired();
+        self.stream.ready();
+        self.shared.io.clone()
     }
 
     /// Exchanges thread maps with the other side. Calls need not wait for the answer.
@@ -185,7 +176,7 @@ impl Peer {
         let sent = request.send();
         *self.thread_map.borrow_mut() = Some(sent.pipeline.get_thread_map());
         let peer = self.clone();
-        spawn_local(async move {
+        self.local.spawner.spawn(async move {
             // The direct capability takes the place of the promised one.
             if let Ok(response) = sent.promise.await
                 && let Ok(map) = response.get().and_then(|results| results.get_thread_map())
@@ -209,7 +200,7 @@ impl Peer {
     /// Has something dropped or run away from the event loop.
     pub(crate) fn chore(&self, chore: Chore) {
         // The receiver outlives the event loop's sender.
-        let _ = self.chores.send(chore);
+        let _ = self.local.chores.send(chore);
     }
 
     /// Makes a handle for a capability.
@@ -227,7 +218,7 @@ impl Peer {
         let found = if object.connection_id() == self.shared.id {
             self.caps.borrow().get(object.cap())
         } else {
-            let other = self.peers.borrow().get(&object.connection_id()).cloned();
+            let other = self.local.peers.borrow().get(&object.connection_id()).cloned();
             other.and_then(|other| other.caps.borrow().get(object.cap()))
         };
         found.unwrap_or_else(|| new_broken_cap(capnp::Error::disconnected("disconnected".to_owned())).hook)
@@ -263,7 +254,7 @@ impl Peer {
         let id = thread.id();
         self.request_threads.borrow_mut().insert(id, promised.clone());
         let peer = self.clone();
-        spawn_local(async move {
+        self.local.spawner.spawn(async move {
             let made = sent.promise.await.and_then(|response| response.get()?.get_result());
             let mut threads = peer.request_threads.borrow_mut();
             let replaced = match (made, threads.contains_key(&id)) {
@@ -312,12 +303,12 @@ impl Peer {
         };
         self.calls.borrow_mut().insert(ticket, (answer, None));
         let peer = self.clone();
-        let task = spawn_local(async move {
+        let task = self.local.spawner.spawn(async move {
             let result = promise.await;
             peer.answered(ticket, result);
         });
         if let Some((_, abort)) = self.calls.borrow_mut().get_mut(&ticket) {
-            *abort = Some(task.abort_handle());
+            *abort = Some(task);
         }
     }
 
@@ -367,22 +358,28 @@ impl Peer {
         let disconnector = self.disconnector.borrow_mut().take();
         let Some(disconnector) = disconnector else { return };
         let peer = self.clone();
-        spawn_local(async move {
+        self.local.spawner.spawn(async move {
             // An error here only says that the other side was faster.
-            let _ = tokio::time::timeout(CLOSE_LIMIT, disconnector).await;
-            let task = peer.rpc_task.borrow_mut().take();
-            if let Some(task) = task {
-                task.abort();
-            }
+            let _ = disconnector.await;
             peer.ended();
         });
+        self.local.end_at(Instant::now() + CLOSE_LIMIT, self.shared.id);
+        self.reactor.wake();
     }
 
     /// Lets go of everything. Calls in progress fail, waiters wake.
     pub(crate) fn ended(&self) {
+        if self.local.peers.borrow_mut().remove(&self.shared.id).is_some() {
+            self.let_go();
+        }
+    }
+
+    /// What [`Self::ended`] does with a connection that is off the list.
+    pub(crate) fn let_go(&self) {
         self.shared.mark_closed();
-        if self.peers.borrow_mut().remove(&self.shared.id).is_none() {
-            return;
+        self.shared.io.close();
+        if let Some(task) = self.rpc_task.take() {
+            task.abort();
         }
         if self.serves.get() {
             log::debug!(target: "ipc", "{} IPC server: socket disconnected", self.shared.options.peer);

@@ -15,7 +15,7 @@ use capnp::private::capability::ClientHook;
 use capnp_rpc::new_client_from_rc;
 
 use crate::connection::Serving;
-use crate::event_loop::{Command, Queue};
+use crate::event_loop::{Command, Reactor};
 use crate::message::{Draft, Imports, Incoming, Message};
 use crate::peer::Peer;
 use crate::service::CallTrace;
@@ -150,7 +150,7 @@ impl ObjectServer {
             call,
             message,
             cancelled: cancelled.flag.clone(),
-            reply: Reply { queue: self.peer.queue.clone(), connection: self.peer.shared.id, call, sent: false },
+            reply: Reply { reactor: self.peer.reactor.clone(), connection: self.peer.shared.id, call, sent: false },
             connection: self.peer.connection(),
             serving: self.peer.shared.serving(),
         };
@@ -230,7 +230,7 @@ struct Work {
 
 /// The right to deliver a call's result. Dropped without, it says that the thread is gone.
 struct Reply {
-    queue: Arc<Queue>,
+    reactor: Arc<Reactor>,
     connection: u64,
     call: u64,
     sent: bool,
@@ -243,7 +243,7 @@ impl Reply {
 
     fn push(&mut self, result: Result<Message, Error>, leftovers: Leftovers) {
         self.sent = true;
-        self.queue.push(Command::Served { connection: self.connection, call: self.call, result, leftovers });
+        self.reactor.push(Command::Served { connection: self.connection, call: self.call, result, leftovers });
     }
 }
 

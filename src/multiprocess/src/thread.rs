@@ -1,6 +1,7 @@
 //! Threads as calls see them: what a thread waits for, and what it is asked to do meanwhile.
 //!
-//! Every thread that calls has one [`ThreadContext`]. While it waits for an answer it also runs the calls the other
+//! Every thread that calls has one [`ThreadContext`]. A thread that sleeps here does so in its connection's socket if it
+//! can (see [`crate::io`]), so that what it waits for wakes it directly. While it waits for an answer it also runs the calls the other
 //! side makes in between (`Context.callbackThread`); a thread made for a peer (`ThreadMap.makeThread`) runs that
 //! peer's calls and nothing else. Either way work is queued here, in order.
 //!
@@ -13,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::event_loop::{Command, Queue};
+use crate::event_loop::{Command, Reactor};
+use crate::io::{Io, Lead};
 use crate::message::Message;
-use crate::{Error, Object};
+use crate::{Error, Object, core};
 
 /// Work for a thread.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -39,6 +41,8 @@ struct Inbox {
     jobs: VecDeque<Job>,
     /// How many calls the thread is waiting for, one inside the other.
     depth: usize,
+    /// The thread sleeps in there, not on `wake`.
+    leading: Option<Arc<Io>>,
     closed: bool,
 }
 
@@ -72,8 +76,18 @@ impl ThreadContext {
             return;
         }
         inbox.jobs.push_back(job);
+        self.notify(inbox);
+    }
+
+    /// Wakes the thread wherever it sleeps.
+    fn notify(&self, inbox: MutexGuard<'_, Inbox>) {
+        let leading = inbox.leading.clone();
         drop(inbox);
-        self.wake.notify_one();
+        DELIVERED.with(|count| count.set(count.get().wrapping_add(1)));
+        match leading {
+            Some(io) => io.wake(),
+            None => self.wake.notify_one(),
+        }
     }
 
     /// Returns how much work is queued.
@@ -85,8 +99,7 @@ impl ThreadContext {
     fn answer(&self, call: u64, answer: Answer) {
         let mut inbox = self.inbox();
         inbox.answers.push((call, answer));
-        drop(inbox);
-        self.wake.notify_one();
+        self.notify(inbox);
     }
 
     /// Notes that a call is about to be made whose answer will be waited for.
@@ -94,8 +107,16 @@ impl ThreadContext {
         self.inbox().depth += 1;
     }
 
-    /// Waits for the answer to `call`, running queued work meanwhile. `None` at the deadline.
-    pub(crate) fn wait(&self, call: u64, deadline: Option<Instant>) -> Option<Answer> {
+    /// Waits for the answer to `call`, running queued work meanwhile. `None` at the deadline. Leads the connection the
+    /// call was made over, unless another thread does.
+    pub(crate) fn wait(
+        &self,
+        call: u64,
+        deadline: Option<Instant>,
+        reactor: &Arc<Reactor>,
+        io: &Arc<Io>,
+    ) -> Option<Answer> {
+        let mut lead = Lead::new(io);
         let mut inbox = self.inbox();
         loop {
             if let Some(index) = inbox.answers.iter().position(|(id, _)| *id == call) {
@@ -103,18 +124,49 @@ impl ThreadContext {
             }
             if let Some(job) = inbox.jobs.pop_front() {
                 drop(inbox);
+                lead.resign();
                 run(job);
                 inbox = self.inbox();
                 continue;
             }
-            inbox = match deadline {
-                None => self.wake.wait(inbox).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.checked_duration_since(Instant::now())?;
-                    self.wake.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0
-                }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return None;
+            }
+            inbox = if lead.take() {
+                self.lead(inbox, &lead, deadline, reactor)
+            } else {
+                self.sleep(inbox, deadline)
             };
         }
+    }
+
+    /// Sleeps until notified, at most until the deadline.
+    fn sleep<'a>(&'a self, inbox: MutexGuard<'a, Inbox>, deadline: Option<Instant>) -> MutexGuard<'a, Inbox> {
+        match deadline {
+            None => self.wake.wait(inbox).unwrap_or_else(PoisonError::into_inner),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.wake.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    /// Sleeps until the connection that this thread leads has something to read, and has that read; or until notified.
+    fn lead<'a>(
+        &'a self,
+        mut inbox: MutexGuard<'a, Inbox>,
+        lead: &Lead<'_>,
+        deadline: Option<Instant>,
+        reactor: &Arc<Reactor>,
+    ) -> MutexGuard<'a, Inbox> {
+        inbox.leading = Some(lead.io().clone());
+        drop(inbox);
+        let readable = lead.io().wait(deadline);
+        self.inbox().leading = None;
+        if readable {
+            reactor.ready(lead.io().id());
+        }
+        self.inbox()
     }
 
     /// Ends what [`Self::enter`] began. Answers no longer waited for are dropped.
@@ -127,19 +179,31 @@ impl ThreadContext {
         drop(stale);
     }
 
-    /// Runs work until [`Self::close`].
-    pub(crate) fn serve(self: &Arc<Self>) {
+    /// Runs work until [`Self::close`]. In between it leads the connection it was made for, unless another thread does.
+    pub(crate) fn serve(self: &Arc<Self>, reactor: &Arc<Reactor>, io: &Arc<Io>) {
         CURRENT.with(|current| *current.context.borrow_mut() = Some(self.clone()));
+        let mut lead = Lead::new(io);
+        // Not after what was read was for other threads: one of them leads from then on, so that the thread that serves
+        // a busy caller is woken directly.
+        let mut may_lead = true;
         let mut inbox = self.inbox();
         while !inbox.closed {
-            inbox = match inbox.jobs.pop_front() {
-                Some(job) => {
-                    drop(inbox);
-                    run(job);
-                    self.inbox()
+            if let Some(job) = inbox.jobs.pop_front() {
+                drop(inbox);
+                lead.resign();
+                run(job);
+                may_lead = true;
+                inbox = self.inbox();
+            } else if may_lead && lead.take() {
+                let before = DELIVERED.with(Cell::get);
+                inbox = self.lead(inbox, &lead, None, reactor);
+                if inbox.jobs.is_empty() && DELIVERED.with(Cell::get) != before {
+                    lead.resign();
+                    may_lead = false;
                 }
-                None => self.wake.wait(inbox).unwrap_or_else(PoisonError::into_inner),
-            };
+            } else {
+                inbox = self.sleep(inbox, None);
+            }
         }
     }
 
@@ -148,9 +212,8 @@ impl ThreadContext {
         let mut inbox = self.inbox();
         inbox.closed = true;
         let stale = std::mem::take(&mut inbox.jobs);
-        drop(inbox);
+        self.notify(inbox);
         drop(stale);
-        self.wake.notify_all();
     }
 }
 
@@ -194,42 +257,38 @@ struct Current {
     /// By connection: the peer's thread that waits for the call being served, so that calls back run on it.
     callers: RefCell<Vec<(u64, Object)>>,
     /// Event loops that may hold objects for this thread.
-    loops: RefCell<Vec<Arc<Queue>>>,
+    loops: RefCell<Vec<Arc<Reactor>>>,
 }
 
 impl Drop for Current {
     fn drop(&mut self) {
         let Some(context) = self.context.get_mut().take() else { return };
         context.close();
-        for queue in self.loops.get_mut().drain(..) {
-            queue.push(Command::ThreadGone { thread: context.id });
+        for reactor in self.loops.get_mut().drain(..) {
+            reactor.push(Command::ThreadGone { thread: context.id });
         }
     }
 }
 
 thread_local! {
     static CURRENT: Current = Current::default();
-    static IS_LOOP: Cell<bool> = const { Cell::new(false) };
+    /// How often this thread has notified one.
+    static DELIVERED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Marks the current thread as an event loop's: it must never wait.
-pub(crate) fn mark_loop_thread() {
-    IS_LOOP.with(|flag| flag.set(true));
-}
-
-/// Says whether the current thread may wait: it is no event loop and is not being torn down.
+/// Says whether the current thread may wait: it is not inside the core and is not being torn down.
 pub(crate) fn may_wait() -> bool {
-    !IS_LOOP.with(Cell::get) && CURRENT.try_with(|_| ()).is_ok()
+    !core::inside() && CURRENT.try_with(|_| ()).is_ok()
 }
 
 /// Returns the current thread's context, made at its first call, and the caller it is serving on `connection`.
-pub(crate) fn current(queue: &Arc<Queue>, connection: u64) -> (Arc<ThreadContext>, Option<Object>) {
+pub(crate) fn current(reactor: &Arc<Reactor>, connection: u64) -> (Arc<ThreadContext>, Option<Object>) {
     CURRENT.with(|current| {
         let mut context = current.context.borrow_mut();
         let context = context.get_or_insert_with(|| ThreadContext::new(local_name(), false)).clone();
         let mut loops = current.loops.borrow_mut();
-        if !loops.iter().any(|known| Arc::ptr_eq(known, queue)) {
-            loops.push(queue.clone());
+        if !loops.iter().any(|known| Arc::ptr_eq(known, reactor)) {
+            loops.push(reactor.clone());
         }
         let callers = current.callers.borrow();
         let caller = callers.iter().rev().find(|(id, _)| *id == connection).map(|(_, thread)| thread.clone());

@@ -111,9 +111,9 @@ fn spawn(peer: &Peer, purpose: &str, limit: usize) -> Result<Arc<ThreadContext>,
     let purpose: String = purpose.chars().filter(|c| !c.is_control()).take(80).collect();
     let name = format!("{} ({purpose})", crate::program_name());
     let context = ThreadContext::new(name.clone(), true);
-    let running = context.clone();
+    let (running, reactor, io) = (context.clone(), peer.reactor.clone(), peer.shared.io.clone());
     let started = std::thread::Builder::new().name(name).spawn(move || {
-        running.serve();
+        running.serve(&reactor, &io);
         drop(slot);
     });
     started.map_err(|error| Error::failed(format!("cannot start a thread: {error}")))?;

@@ -1,0 +1,266 @@
+//! A connection's socket, and who waits for it.
+//!
+//! One thread at a time waits for the socket to have something to read. Usually that is a thread that needs what comes:
+//! the one that waits for an answer, or the one that serves the other side's calls and has nothing to do. It *leads* the
+//! connection, so that a message wakes the thread it is for and no other in between. While nobody leads, the event
+//! loop's thread waits, and it always waits for room to write. Who waits is a matter of arming the socket in the event
+//! loop's epoll; changing it wakes nobody.
+//!
+//! **Invariant:** a socket that nobody leads is armed. A leader that goes away, or that is about to run something, resigns.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures::io::{AsyncRead, AsyncWrite};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
+
+/// A socket that threads take turns in waiting for.
+pub(crate) struct Io {
+    stream: UnixStream,
+    id: u64,
+    epoll: Arc<OwnedFd>,
+    /// Wakes the leader.
+    wake: OwnedFd,
+    interest: Mutex<Interest>,
+}
+
+#[derive(Default)]
+struct Interest {
+    /// A thread waits for something to read.
+    led: bool,
+    /// There is something to write and no room.
+    full: bool,
+    /// What the event loop's thread waits for.
+    armed: EventFlags,
+    closed: bool,
+}
+
+impl Io {
+    /// Takes over a socket; it is armed with [`Self::arm`].
+    pub(crate) fn new(stream: UnixStream, id: u64, epoll: Arc<OwnedFd>) -> io::Result<Arc<Io>> {
+        stream.set_nonblocking(true)?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&*epoll, &stream, EventData::new_u64(id), EventFlags::ONESHOT)?;
+        Ok(Arc::new(Io { stream, id, epoll, wake, interest: Mutex::default() }))
+    }
+
+    /// Returns the id of the connection.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn interest(&self) -> MutexGuard<'_, Interest> {
+        self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply(&self, interest: &mut Interest) {
+        let mut wanted = EventFlags::empty();
+        wanted.set(EventFlags::IN, !interest.led);
+        wanted.set(EventFlags::OUT, interest.full);
+        if interest.closed || wanted == interest.armed {
+            return;
+        }
+        interest.armed = wanted;
+        let flags = wanted | EventFlags::ONESHOT;
+        if let Err(error) = epoll::modify(&*self.epoll, &self.stream, EventData::new_u64(self.id), flags) {
+            log::error!(target: "ipc", "cannot wait for a socket: {error}");
+        }
+    }
+
+    /// Has the event loop's thread wait for whatever nobody else waits for.
+    pub(crate) fn arm(&self) {
+        self.apply(&mut self.interest());
+    }
+
+    /// Notes that the event loop's thread saw an event: it waits no more, and there may be room to write.
+    pub(crate) fn fired(&self) {
+        let mut interest = self.interest();
+        interest.armed = EventFlags::empty();
+        interest.full = false;
+    }
+
+    fn set_full(&self) {
+        let mut interest = self.interest();
+        interest.full = true;
+        self.apply(&mut interest);
+    }
+
+    /// Makes the calling thread the leader, if nobody is.
+    fn lead(&self) -> bool {
+        let mut interest = self.interest();
+        if interest.led || interest.closed {
+            return false;
+        }
+        interest.led = true;
+        self.apply(&mut interest);
+        true
+    }
+
+    fn resign(&self) {
+        let mut interest = self.interest();
+        interest.led = false;
+        self.apply(&mut interest);
+    }
+
+    /// Wakes the leader.
+    pub(crate) fn wake(&self) {
+        // It fails only if so many wakes are waiting that one more makes no difference.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// Waits as the leader; says whether the socket has something to read, or ended. `false`: woken, or too late.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::IN), PollFd::new(&self.wake, PollFlags::IN)];
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                log::error!(target: "ipc", "cannot wait for a socket: {error}");
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+        }
+        let [socket, wake] = fds.map(|fd| !fd.revents().is_empty());
+        if wake {
+            let mut count = [0; 8];
+            // A wake that is gone already is one that was meant for now.
+            let _ = rustix::io::read(&self.wake, &mut count);
+        }
+        socket
+    }
+
+    /// Ends the connection for both sides and wakes the leader.
+    pub(crate) fn close(&self) {
+        let mut interest = self.interest();
+        if std::mem::replace(&mut interest.closed, true) {
+            return;
+        }
+        // Both fail only on a socket that is of no use any more.
+        let _ = epoll::delete(&*self.epoll, &self.stream);
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        drop(interest);
+        self.wake();
+    }
+}
+
+impl AsFd for Io {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// A thread's turn at leading a connection. Dropping it resigns.
+pub(crate) struct Lead<'a> {
+    io: &'a Arc<Io>,
+    held: bool,
+}
+
+impl<'a> Lead<'a> {
+    /// A turn that has not begun.
+    pub(crate) fn new(io: &'a Arc<Io>) -> Self {
+        Lead { io, held: false }
+    }
+
+    /// Leads from now on, or still; `false` if another thread does.
+    pub(crate) fn take(&mut self) -> bool {
+        self.held = self.held || self.io.lead();
+        self.held
+    }
+
+    /// Leaves it to others.
+    pub(crate) fn resign(&mut self) {
+        if std::mem::take(&mut self.held) {
+            self.io.resign();
+        }
+    }
+
+    /// Returns what is led.
+    pub(crate) fn io(&self) -> &'a Arc<Io> {
+        self.io
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.resign();
+    }
+}
+
+/// The core's side of a socket: reads and writes as tasks of the RPC system do.
+#[derive(Clone)]
+pub(crate) struct Stream(Rc<Tasks>);
+
+struct Tasks {
+    io: Arc<Io>,
+    /// The last read took all there was.
+    drained: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+}
+
+impl Stream {
+    pub(crate) fn new(io: Arc<Io>) -> Self {
+        Stream(Rc::new(Tasks { io, drained: Cell::new(false), reader: RefCell::default(), writer: RefCell::default() }))
+    }
+
+    /// Lets the tasks try again.
+    pub(crate) fn ready(&self) {
+        self.0.drained.set(false);
+        let tasks = [self.0.reader.take(), self.0.writer.take()];
+        tasks.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        let tasks = &self.0;
+        while !tasks.drained.get() {
+            match (&tasks.io.stream).read(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => tasks.drained.set(true),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => {
+                    // What comes after a short read shows as readable again; the end of the stream stays readable.
+                    tasks.drained.set(count > 0 && count < bytes.len());
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        *tasks.reader.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let tasks = &self.0;
+        loop {
+            match (&tasks.io.stream).write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    *tasks.writer.borrow_mut() = Some(cx.waker().clone());
+                    tasks.io.set_full();
+                    return Poll::Pending;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
