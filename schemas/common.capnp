@@ -31,6 +31,7 @@ struct RpcRequest $Proxy.wrap("RpcRequest") {
     params @1 :Text;
     uri @2 :Text;
     user @3 :Text;
+    tip @4 :Data;
 }
 
 struct RpcError $Proxy.wrap("RpcError") {

@@ -15,6 +15,8 @@ pub trait Rpc: Send + Sync {
     fn execute_rpc(&self, request: String, uri: String, user: String) -> Result<String>;
 }
 
+use bitcoin::BlockHash;
+
 /// One RPC command as the process that implements it announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpcCommand {
@@ -39,6 +41,9 @@ pub struct RpcRequest {
     pub uri: String,
     /// Authenticated user.
     pub user: String,
+    /// Tip of the active chain after the request came in, if the sender knows it: who has followed the chain that far
+    /// need not ask for it again.
+    pub tip: Option<BlockHash>,
 }
 
 /// A command's refusal, as JSON-RPC reports it.

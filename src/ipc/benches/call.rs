@@ -211,6 +211,7 @@ fn callback() -> Duration {
         params: "[]".to_owned(),
         uri: "/".to_owned(),
         user: "me".to_owned(),
+        tip: None,
     };
     median(|| assert_eq!(loader.execute_rpc(request.clone()).unwrap(), Ok(String::new())))
 }

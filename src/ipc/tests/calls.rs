@@ -9,7 +9,13 @@ use testing::{FakeChain, FakeInit, FakeWalletLoader, RpcHook};
 use crate::link::{LIMIT, Once, ends, gate, link, wallet_link};
 
 fn request(method: &str, params: &str) -> RpcRequest {
-    RpcRequest { method: method.to_owned(), params: params.to_owned(), uri: "/".to_owned(), user: "me".to_owned() }
+    RpcRequest {
+        method: method.to_owned(),
+        params: params.to_owned(),
+        uri: "/".to_owned(),
+        user: "me".to_owned(),
+        tip: None,
+    }
 }
 
 #[test]
@@ -26,6 +32,35 @@ fn a_call_inside_a_call_runs_on_the_thread_that_waits() {
     chain.on_abort(move || noted.lock().unwrap().push(std::thread::current().id()));
     loader.execute_rpc(request("callback", "")).unwrap().unwrap();
     assert_eq!(*seen.lock().unwrap(), [std::thread::current().id(); 2]);
+}
+
+#[test]
+fn many_threads_call_and_are_called_back() {
+    // Those who wait take turns at the socket: no answer and no wake may be lost between them.
+    const THREADS: usize = 12;
+    const CALLS: usize = 500;
+    let hook: RpcHook = Arc::new(|request, chain| {
+        if request.params == "back" {
+            chain.block_at(1)?;
+        }
+        Ok(Ok(request.method.clone()))
+    });
+    let (_link, loader, _chain) = wallet_link(Some(hook));
+    let threads: Vec<_> = (0..THREADS)
+        .map(|thread| {
+            let loader = loader.clone();
+            move || {
+                for call in 0..CALLS {
+                    let (method, params) = (format!("{thread}/{call}"), ["", "back"][(thread + call) % 2]);
+                    assert_eq!(loader.execute_rpc(request(&method, params)).unwrap(), Ok(method));
+                }
+            }
+        })
+        .collect();
+    ends(|| {
+        let running: Vec<_> = threads.into_iter().map(std::thread::spawn).collect();
+        running.into_iter().for_each(|thread| thread.join().unwrap());
+    });
 }
 
 #[test]

@@ -15,7 +15,13 @@ fn gone(call: &str) -> Error {
 }
 
 fn request(method: &str) -> RpcRequest {
-    RpcRequest { method: method.to_owned(), params: "[]".to_owned(), uri: "/".to_owned(), user: "me".to_owned() }
+    RpcRequest {
+        method: method.to_owned(),
+        params: "[]".to_owned(),
+        uri: "/".to_owned(),
+        user: "me".to_owned(),
+        tip: None,
+    }
 }
 
 #[test]

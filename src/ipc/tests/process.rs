@@ -119,7 +119,13 @@ fn loader(child: &ipc::Connection) -> (Arc<dyn WalletLoader>, Arc<FakeChain>) {
 }
 
 fn request(method: &str) -> RpcRequest {
-    RpcRequest { method: method.to_owned(), params: "[]".to_owned(), uri: "/".to_owned(), user: "me".to_owned() }
+    RpcRequest {
+        method: method.to_owned(),
+        params: "[]".to_owned(),
+        uri: "/".to_owned(),
+        user: "me".to_owned(),
+        tip: None,
+    }
 }
 
 fn kill(pid: u32) {

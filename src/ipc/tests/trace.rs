@@ -40,6 +40,7 @@ pub fn trace() {
             params: params.to_owned(),
             uri: "/".to_owned(),
             user: "me".to_owned(),
+            tip: None,
         };
         loader.execute_rpc(request).unwrap().unwrap_err();
     }

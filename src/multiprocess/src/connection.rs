@@ -158,8 +158,13 @@ pub(crate) struct Serving(Arc<Shared>);
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.state().active -= 1;
-        self.0.changed.notify_all();
+        let mut state = self.0.state();
+        state.active -= 1;
+        // Nobody waits for this before the end.
+        if state.ended {
+            drop(state);
+            self.0.changed.notify_all();
+        }
     }
 }
 

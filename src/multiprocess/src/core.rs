@@ -88,8 +88,7 @@ impl Drop for Inside {
 impl Core {
     pub(crate) fn new(chores: Sender<Chore>) -> Self {
         let spawner = Spawner::default();
-        let local =
-            Local { peers: Peers::default(), spawner: spawner.clone(), chores, deadlines: Rc::default() };
+        let local = Local { peers: Peers::default(), spawner: spawner.clone(), chores, deadlines: Rc::default() };
         Core { local, executor: Executor::new(spawner), fired: Vec::new() }
     }
 

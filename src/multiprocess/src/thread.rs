@@ -41,9 +41,20 @@ struct Inbox {
     jobs: VecDeque<Job>,
     /// How many calls the thread is waiting for, one inside the other.
     depth: usize,
-    /// The thread sleeps in there, not on `wake`.
-    leading: Option<Arc<Io>>,
+    place: Place,
     closed: bool,
+}
+
+/// Where a thread is to be woken.
+#[derive(Default)]
+enum Place {
+    /// Nowhere: it looks at its inbox before it sleeps.
+    #[default]
+    Awake,
+    /// On the condition variable.
+    Asleep,
+    /// In the socket that it leads.
+    Leading(Arc<Io>),
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -80,13 +91,14 @@ impl ThreadContext {
     }
 
     /// Wakes the thread wherever it sleeps.
-    fn notify(&self, inbox: MutexGuard<'_, Inbox>) {
-        let leading = inbox.leading.clone();
+    fn notify(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        let place = std::mem::take(&mut inbox.place);
         drop(inbox);
         DELIVERED.with(|count| count.set(count.get().wrapping_add(1)));
-        match leading {
-            Some(io) => io.wake(),
-            None => self.wake.notify_one(),
+        match place {
+            Place::Awake => {}
+            Place::Asleep => self.wake.notify_one(),
+            Place::Leading(io) => io.wake(),
         }
     }
 
@@ -132,23 +144,22 @@ impl ThreadContext {
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return None;
             }
-            inbox = if lead.take() {
-                self.lead(inbox, &lead, deadline, reactor)
-            } else {
-                self.sleep(inbox, deadline)
-            };
+            inbox = if lead.take() { self.lead(inbox, &lead, deadline, reactor) } else { self.sleep(inbox, deadline) };
         }
     }
 
     /// Sleeps until notified, at most until the deadline.
-    fn sleep<'a>(&'a self, inbox: MutexGuard<'a, Inbox>, deadline: Option<Instant>) -> MutexGuard<'a, Inbox> {
-        match deadline {
+    fn sleep<'a>(&'a self, mut inbox: MutexGuard<'a, Inbox>, deadline: Option<Instant>) -> MutexGuard<'a, Inbox> {
+        inbox.place = Place::Asleep;
+        let mut inbox = match deadline {
             None => self.wake.wait(inbox).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 self.wake.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0
             }
-        }
+        };
+        inbox.place = Place::Awake;
+        inbox
     }
 
     /// Sleeps until the connection that this thread leads has something to read, and has that read; or until notified.
@@ -159,10 +170,10 @@ impl ThreadContext {
         deadline: Option<Instant>,
         reactor: &Arc<Reactor>,
     ) -> MutexGuard<'a, Inbox> {
-        inbox.leading = Some(lead.io().clone());
+        inbox.place = Place::Leading(lead.io().clone());
         drop(inbox);
         let readable = lead.io().wait(deadline);
-        self.inbox().leading = None;
+        self.inbox().place = Place::Awake;
         if readable {
             reactor.ready(lead.io().id());
         }

@@ -313,7 +313,9 @@ fn finish(args: &Args, context: &Arc<NodeContext>, registry: &rpc::Registry) {
     }
     registry.add(crate::rpc::commands(context.clone()));
     if let Some(wallet) = context.wallet() {
-        registry.add(Arc::new(rpc::remote::WalletCommands::new(wallet)));
+        let node = context.clone();
+        let tip = move || node.kernel.tip().ok().map(|tip| tip.hash);
+        registry.add(Arc::new(rpc::remote::WalletCommands::new(wallet, tip)));
     }
     ui::on_progress(None);
     registry.finish_warmup();

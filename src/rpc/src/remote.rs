@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bitcoin::BlockHash;
+
 use crate::{CommandSet, Request, RpcError, RpcResult};
 
 /// The wallet's commands over its interface.
@@ -11,14 +13,20 @@ use crate::{CommandSet, Request, RpcError, RpcResult};
 /// the node itself goes on.
 pub struct WalletCommands {
     loader: Arc<dyn interfaces::WalletLoader>,
+    /// Returns the tip of the active chain.
+    tip: Box<dyn Fn() -> Option<BlockHash> + Send + Sync>,
     /// Help texts seen so far: they never change, and listing all of them would be a call each.
     help: Mutex<HashMap<String, Option<String>>>,
 }
 
 impl WalletCommands {
-    /// Serves the commands of this loader.
-    pub fn new(loader: Arc<dyn interfaces::WalletLoader>) -> Self {
-        WalletCommands { loader, help: Mutex::default() }
+    /// Serves the commands of this loader. `tip` returns the tip of the active chain, which goes with each request: a
+    /// wallet that has got there need not ask back.
+    pub fn new(
+        loader: Arc<dyn interfaces::WalletLoader>,
+        tip: impl Fn() -> Option<BlockHash> + Send + Sync + 'static,
+    ) -> Self {
+        WalletCommands { loader, tip: Box::new(tip), help: Mutex::default() }
     }
 }
 
@@ -53,7 +61,8 @@ impl CommandSet for WalletCommands {
     }
 
     fn execute(&self, request: &Request) -> RpcResult {
-        let result = self.loader.execute_rpc(request.into()).map_err(unreachable)??;
+        let request = interfaces::RpcRequest { tip: (self.tip)(), ..request.into() };
+        let result = self.loader.execute_rpc(request).map_err(unreachable)??;
         serde_json::from_str(&result).map_err(|error| RpcError::misc(format!("unreadable result: {error}")))
     }
 }
@@ -106,7 +115,7 @@ mod tests {
     #[test]
     fn answers_refusals_and_a_lost_process() {
         let check = |reply, expected: std::result::Result<serde_json::Value, (i32, &str)>| {
-            let commands = WalletCommands::new(Arc::new(Loader { reply }));
+            let commands = WalletCommands::new(Arc::new(Loader { reply }), || None);
             let got = commands.execute(&Request::new("getbalance", vec![json!("*")]));
             assert_eq!(
                 got.map_err(|error| (error.code, error.message)),
@@ -128,7 +137,7 @@ mod tests {
 
     #[test]
     fn help_is_asked_for_once() {
-        let commands = WalletCommands::new(Arc::new(Loader { reply: |_| Err(Error::internal("")) }));
+        let commands = WalletCommands::new(Arc::new(Loader { reply: |_| Err(Error::internal("")) }), || None);
         assert_eq!(commands.help("known").as_deref(), Some("known\n"));
         assert_eq!(commands.help("known").as_deref(), Some("known\n"));
         assert_eq!(commands.help("other"), None);

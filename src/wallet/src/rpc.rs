@@ -111,7 +111,7 @@ fn wallet(loader: &Loader, call: &Call<'_>) -> Result<Arc<Wallet>, RpcError> {
 /// Finds the wallet a call is for and waits until it has seen all that happened before the call.
 fn synced_wallet(loader: &Loader, call: &Call<'_>) -> Result<Arc<Wallet>, RpcError> {
     let wallet = wallet(loader, call)?;
-    wallet.sync_with_chain()?;
+    wallet.sync_with_chain(call.request.tip)?;
     Ok(wallet)
 }
 

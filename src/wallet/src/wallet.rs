@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bitcoin::BlockHash;
 use interfaces::{Chain, Subscription};
 
 use crate::error::{Error, Result};
@@ -50,9 +51,13 @@ impl Wallet {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until everything that happened on the chain before the call has reached the wallet.
-    pub(crate) fn sync_with_chain(&self) -> Result<()> {
+    /// Waits until everything that happened on the chain before the call has reached the wallet. `known` is the chain's
+    /// tip if the caller knows it.
+    pub(crate) fn sync_with_chain(&self, known: Option<BlockHash>) -> Result<()> {
         let tip = self.state().tip.map(|tip| tip.hash);
+        if tip.is_some() && tip == known {
+            return Ok(());
+        }
         Ok(self.chain.sync_notifications(tip)?)
     }
 

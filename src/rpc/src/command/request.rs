@@ -1,5 +1,6 @@
 //! One request as a command sees it. Separate from the HTTP server because commands also arrive from another process.
 
+use bitcoin::BlockHash;
 use serde_json::Value;
 
 use crate::{RpcError, json};
@@ -18,12 +19,20 @@ pub struct Request {
     pub uri: String,
     /// Authenticated user.
     pub user: String,
+    /// Tip of the active chain after the request came in, if another process passed the request on and knew it.
+    pub tip: Option<BlockHash>,
 }
 
 impl Request {
     /// Makes a request with positional parameters and no wallet, as tests and in-process callers do.
     pub fn new(method: &str, params: Vec<Value>) -> Self {
-        Request { method: method.to_owned(), params: Value::Array(params), uri: "/".to_owned(), user: String::new() }
+        Request {
+            method: method.to_owned(),
+            params: Value::Array(params),
+            uri: "/".to_owned(),
+            user: String::new(),
+            tip: None,
+        }
     }
 
     /// Returns the name of the wallet the path names, percent-decoded; it may be empty (the default wallet).
@@ -37,22 +46,23 @@ impl TryFrom<interfaces::RpcRequest> for Request {
     type Error = RpcError;
 
     fn try_from(request: interfaces::RpcRequest) -> Result<Self, RpcError> {
-        let interfaces::RpcRequest { method, params, uri, user } = request;
+        let interfaces::RpcRequest { method, params, uri, user, tip } = request;
         let params = serde_json::from_str(&params).map_err(|_| RpcError::parse("Parse error"))?;
         match params {
-            Value::Array(_) | Value::Object(_) | Value::Null => Ok(Request { method, params, uri, user }),
+            Value::Array(_) | Value::Object(_) | Value::Null => Ok(Request { method, params, uri, user, tip }),
             other => Err(json::wrong_type(&other, "array")),
         }
     }
 }
 
 impl From<&Request> for interfaces::RpcRequest {
-    fn from(Request { method, params, uri, user }: &Request) -> Self {
+    fn from(Request { method, params, uri, user, tip }: &Request) -> Self {
         interfaces::RpcRequest {
             method: method.clone(),
             params: params.to_string(),
             uri: uri.clone(),
             user: user.clone(),
+            tip: *tip,
         }
     }
 }

@@ -183,7 +183,7 @@ fn parse((request, repeated): Body<'_>, origin: Origin<'_>, envelope: &mut Envel
     if let Some(Some(name)) = repeated {
         return Err(RpcError::invalid_parameter(format!("Parameter {name} specified multiple times")));
     }
-    Ok(Request { method, params, uri: origin.uri.to_owned(), user: origin.user.to_owned() })
+    Ok(Request { method, params, uri: origin.uri.to_owned(), user: origin.user.to_owned(), tip: None })
 }
 
 fn log_call(method: &str, origin: Origin<'_>, id: Option<&Value>) {

@@ -33,6 +33,7 @@ pub fn wallet_loader(loader: &Arc<dyn WalletLoader>) {
         params: "[]".to_owned(),
         uri: "/".to_owned(),
         user: "user".to_owned(),
+        tip: None,
     };
     assert_eq!(loader.execute_rpc(request).unwrap().map_err(|error| error.code), Err(-32601));
 
