@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::io::{Activity, Stream};
 use super::jsonrpc::{self, Origin};
-use super::workers::Rejected;
+use super::workers::{Handover, Rejected};
 use super::{STOP_LIMIT, Shared};
 
 /// Longest request line and headers together.
@@ -190,8 +190,10 @@ async fn run_on_worker(shared: &Arc<Shared>, user: String, uri: String, peer: So
                 Some(reply) => json(status, &reply),
                 None => plain(status, ""),
             };
-            // A client that is gone has no use for it.
-            let _ = sender.send(response);
+            Box::new(move || {
+                // A client that is gone has no use for it.
+                let _ = sender.send(response);
+            }) as Handover
         })
     };
     match shared.workers.submit(job) {

@@ -8,7 +8,11 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What a thread is to do; what is left of it then is to hand over the answer.
+type Job = Box<dyn FnOnce() -> Handover + Send>;
+
+/// Hands over an answer.
+pub(super) type Handover = Box<dyn FnOnce()>;
 
 /// Why a job was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,20 +49,26 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a job for a thread.
-    fn next(&self, thread: usize) -> Option<Job> {
+    /// Hands over the answer to the last job and waits for the next one for a thread.
+    fn next(&self, thread: usize, last: Handover) -> Option<Job> {
         let mut state = self.lock();
+        // Before the answer leaves: who gets it may send the next request at once, and that is for this thread.
+        state.idle.push(thread);
+        drop(state);
+        last();
+        state = self.lock();
         loop {
             if state.stopping {
                 return None;
             }
             if let Some(job) = state.waiting.pop_front() {
+                state.idle.retain(|idle| *idle != thread);
                 return Some(job);
             }
-            state.idle.push(thread);
+            if !state.idle.contains(&thread) {
+                state.idle.push(thread);
+            }
             state = self.wake[thread].wait(state).unwrap_or_else(PoisonError::into_inner);
-            // Still there after a spurious wake-up.
-            state.idle.retain(|idle| *idle != thread);
         }
     }
 }
@@ -72,8 +82,9 @@ impl Workers {
         for number in 0..threads {
             let queue = workers.queue.clone();
             let thread = std::thread::Builder::new().name(format!("http_pool_{number}")).spawn(move || {
-                while let Some(job) = queue.next(number) {
-                    job();
+                let mut handover: Handover = Box::new(|| {});
+                while let Some(job) = queue.next(number, handover) {
+                    handover = job();
                 }
             })?;
             workers.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -136,16 +147,18 @@ mod tests {
     fn the_last_to_become_idle_goes_first() {
         let workers = Workers::start(4, 1).unwrap();
         let (done, is_done) = mpsc::channel();
+        while workers.queue.lock().idle.len() < 4 {
+            std::thread::yield_now();
+        }
+        // Each job is submitted as soon as the answer to the last one is there.
         let run = || {
-            while workers.queue.lock().idle.len() < 4 {
-                std::thread::yield_now();
-            }
             let done = done.clone();
-            workers.submit(Box::new(move || done.send(std::thread::current().id()).unwrap())).unwrap();
+            let answer = move || done.send(std::thread::current().id()).unwrap();
+            workers.submit(Box::new(move || Box::new(answer))).unwrap();
             is_done.recv().unwrap()
         };
         let first = run();
-        for _ in 0..10 {
+        for _ in 0..100 {
             assert_eq!(run(), first);
         }
     }
@@ -158,15 +171,16 @@ mod tests {
         let running = move || {
             started.send(()).unwrap();
             released.recv().unwrap();
+            Box::new(|| {}) as Handover
         };
         assert_eq!(workers.submit(Box::new(running)), Ok(()));
         has_started.recv().unwrap();
         let (never, dropped) = mpsc::channel::<()>();
-        assert_eq!(workers.submit(Box::new(move || never.send(()).unwrap())), Ok(()));
-        assert_eq!(workers.submit(Box::new(|| {})), Err(Rejected::Full));
+        assert_eq!(workers.submit(Box::new(move || Box::new(move || never.send(()).unwrap()))), Ok(()));
+        assert_eq!(workers.submit(Box::new(|| Box::new(|| {}))), Err(Rejected::Full));
         release.send(()).unwrap();
         workers.stop();
-        assert_eq!(workers.submit(Box::new(|| {})), Err(Rejected::Stopping));
+        assert_eq!(workers.submit(Box::new(|| Box::new(|| {}))), Err(Rejected::Stopping));
         // Either it ran before the end or was dropped; it does not hang.
         let _ = dropped.recv();
     }
