@@ -20,6 +20,7 @@ use std::time::Instant;
 use crate::event_loop::{Command, Reactor};
 use crate::executor::{Executor, Spawner};
 use crate::io::Io;
+use crate::network::{Channel, Dirty};
 use crate::peer::Peer;
 
 /// Work taken off the core: dropping served objects, telling that a connection ended.
@@ -34,6 +35,8 @@ pub(crate) struct Local {
     pub(crate) peers: Peers,
     pub(crate) spawner: Spawner,
     pub(crate) chores: Sender<Chore>,
+    /// Connections with messages to send.
+    pub(crate) dirty: Dirty,
     /// When connections that are being closed are to be given up.
     deadlines: Rc<RefCell<Vec<(Instant, u64)>>>,
 }
@@ -55,7 +58,7 @@ pub(crate) struct Core {
 
 // SAFETY: what keeps `Core` from being `Send` are reference counts without locks (`Rc`) and cells, of this crate and of
 // capnp-rpc. All owners of such an object are inside the same core: this module and those it calls (`peer`, `server`,
-// `thread_map`, `executor`, `io::Stream`, `writer`) keep them in `Local` and in the executor's tasks, none of them nor
+// `thread_map`, `executor`, `network`) keep them in `Local` and in the executor's tasks, none of them nor
 // capnp-rpc uses thread-local storage, and whatever they hand to a thread or a chore has to be `Send` by its type. So
 // moving the core moves all owners at once, and the lock orders what one thread did before what the next one does.
 unsafe impl Send for Core {}
@@ -88,7 +91,13 @@ impl Drop for Inside {
 impl Core {
     pub(crate) fn new(chores: Sender<Chore>) -> Self {
         let spawner = Spawner::default();
-        let local = Local { peers: Peers::default(), spawner: spawner.clone(), chores, deadlines: Rc::default() };
+        let local = Local {
+            peers: Peers::default(),
+            spawner: spawner.clone(),
+            chores,
+            dirty: Dirty::default(),
+            deadlines: Rc::default(),
+        };
         Core { local, executor: Executor::new(spawner), fired: Vec::new() }
     }
 
@@ -109,10 +118,22 @@ impl Core {
             if idle {
                 return;
             }
+            self.run_tasks();
+            self.fired.drain(..).for_each(|io| io.arm());
+        }
+    }
+
+    /// Runs the tasks that can go on, and sends what they leave.
+    fn run_tasks(&mut self) {
+        loop {
             if catch_unwind(AssertUnwindSafe(|| self.executor.run())).is_err() {
                 log::error!(target: "ipc", "a task of the event loop panicked");
             }
-            self.fired.drain(..).for_each(|io| io.arm());
+            let dirty = std::mem::take(&mut *self.local.dirty.borrow_mut());
+            if dirty.is_empty() {
+                return;
+            }
+            dirty.iter().for_each(Channel::flush);
         }
     }
 
@@ -127,7 +148,7 @@ impl Core {
                 peer.ended();
             }
         }
-        self.executor.run();
+        self.run_tasks();
         self.local.deadlines.borrow().iter().map(|(at, _)| *at).min()
     }
 
@@ -187,6 +208,6 @@ impl Drop for Core {
         for peer in open {
             peer.let_go();
         }
-        self.executor.run();
+        self.run_tasks();
     }
 }

@@ -8,17 +8,12 @@
 //!
 //! **Invariant:** a socket that nobody leads is armed. A leader that goes away, or that is about to run something, resigns.
 
-use std::cell::{Cell, RefCell};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use futures::io::{AsyncRead, AsyncWrite};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
@@ -58,6 +53,11 @@ impl Io {
         self.id
     }
 
+    /// Returns the socket.
+    pub(crate) fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
     fn interest(&self) -> MutexGuard<'_, Interest> {
         self.interest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,7 +88,8 @@ impl Io {
         interest.full = false;
     }
 
-    fn set_full(&self) {
+    /// Has the event loop's thread wait for room to write.
+    pub(crate) fn set_full(&self) {
         let mut interest = self.interest();
         interest.full = true;
         self.apply(&mut interest);
@@ -152,12 +153,6 @@ impl Io {
     }
 }
 
-impl AsFd for Io {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.stream.as_fd()
-    }
-}
-
 /// A thread's turn at leading a connection. Dropping it resigns.
 pub(crate) struct Lead<'a> {
     io: &'a Arc<Io>,
@@ -192,75 +187,5 @@ impl<'a> Lead<'a> {
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         self.resign();
-    }
-}
-
-/// The core's side of a socket: reads and writes as tasks of the RPC system do.
-#[derive(Clone)]
-pub(crate) struct Stream(Rc<Tasks>);
-
-struct Tasks {
-    io: Arc<Io>,
-    /// The last read took all there was.
-    drained: Cell<bool>,
-    reader: RefCell<Option<Waker>>,
-    writer: RefCell<Option<Waker>>,
-}
-
-impl Stream {
-    pub(crate) fn new(io: Arc<Io>) -> Self {
-        Stream(Rc::new(Tasks { io, drained: Cell::new(false), reader: RefCell::default(), writer: RefCell::default() }))
-    }
-
-    /// Lets the tasks try again.
-    pub(crate) fn ready(&self) {
-        self.0.drained.set(false);
-        let tasks = [self.0.reader.take(), self.0.writer.take()];
-        tasks.into_iter().flatten().for_each(Waker::wake);
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
-        let tasks = &self.0;
-        while !tasks.drained.get() {
-            match (&tasks.io.stream).read(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => tasks.drained.set(true),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(count) => {
-                    // What comes after a short read shows as readable again; the end of the stream stays readable.
-                    tasks.drained.set(count > 0 && count < bytes.len());
-                    return Poll::Ready(Ok(count));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        *tasks.reader.borrow_mut() = Some(cx.waker().clone());
-        Poll::Pending
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let tasks = &self.0;
-        loop {
-            match (&tasks.io.stream).write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    *tasks.writer.borrow_mut() = Some(cx.waker().clone());
-                    tasks.io.set_full();
-                    return Poll::Pending;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return Poll::Ready(done),
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

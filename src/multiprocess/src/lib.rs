@@ -19,6 +19,7 @@ mod event_loop;
 mod executor;
 mod io;
 mod message;
+mod network;
 mod object;
 mod peer;
 mod server;
@@ -27,7 +28,6 @@ mod slot;
 mod thread;
 mod thread_map;
 mod trace;
-mod writer;
 
 pub use connection::{Connection, Options};
 pub use error::Error;

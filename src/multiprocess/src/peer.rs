@@ -15,23 +15,21 @@ use capnp::capability::{Client, FromClientHook, Response};
 use capnp::message::ReaderOptions;
 use capnp::private::capability::ClientHook;
 use capnp_rpc::rpc_twoparty_capnp::Side;
-use capnp_rpc::{CapabilityServerSet, Disconnector, RpcSystem, new_broken_cap, twoparty};
+use capnp_rpc::{CapabilityServerSet, Disconnector, RpcSystem, new_broken_cap};
 use futures::channel::oneshot;
 use futures::future::AbortHandle;
 
 use crate::connection::{Role, Shared};
 use crate::core::{Chore, Local};
 use crate::event_loop::{CallCommand, Reactor};
-use crate::io::{Io, Stream};
+use crate::io::Io;
 use crate::message::{Cap, CapTable, Message};
+use crate::network::{Channel, Network};
 use crate::proxy_capnp::{thread, thread_map};
 use crate::server;
 use crate::thread::{AnswerTo, ThreadContext};
 use crate::thread_map::{ThreadServer, new_thread_map};
-use crate::{Connection, Error, Interface, Kind, Object, shape_capnp, writer};
-
-/// Buffers of a connection's stream, each way, in bytes.
-const BUFFER: usize = 64 << 10;
+use crate::{Connection, Error, Interface, Kind, Object, shape_capnp};
 
 /// How long an orderly close may take before the socket is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -41,7 +39,7 @@ pub(crate) struct Peer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reactor: Arc<Reactor>,
     local: Local,
-    stream: Stream,
+    channel: Channel,
     caps: RefCell<Slab>,
     /// Makes threads over there; known once `construct` was exchanged.
     thread_map: RefCell<Option<thread_map::Client>>,
@@ -97,12 +95,14 @@ impl Slab {
 impl Peer {
     /// Takes over a connection's socket.
     pub(crate) fn attach(shared: Arc<Shared>, role: Role, reactor: &Arc<Reactor>, local: &Local) {
-        let stream = Stream::new(shared.io.clone());
+        let mut limits = ReaderOptions::new();
+        limits.traversal_limit_in_words(Some(shared.options.message_bytes / 8));
+        let channel = Channel::new(shared.io.clone(), limits, local.dirty.clone());
         let peer = Rc::new(Peer {
             shared: shared.clone(),
             reactor: reactor.clone(),
             local: local.clone(),
-            stream,
+            channel,
             caps: RefCell::default(),
             thread_map: RefCell::default(),
             request_threads: RefCell::default(),
@@ -123,16 +123,8 @@ impl Peer {
     }
 
     fn start(self: &Rc<Self>, role: Role) {
-        let reader = futures::io::BufReader::with_capacity(BUFFER, self.stream.clone());
-        let (writer, flusher) = writer::writer(BUFFER, self.stream.clone());
-        let mut limits = ReaderOptions::new();
-        limits.traversal_limit_in_words(Some(self.shared.options.message_bytes / 8));
         let side = if matches!(role, Role::Client { .. }) { Side::Client } else { Side::Server };
-        self.serves.set(side == Side::Server);
-        if self.serves.get() {
-            log::debug!(target: "ipc", "{} IPC server: socket connected", self.shared.options.peer);
-        }
-        let network = Box::new(twoparty::VatNetwork::new(reader, writer, side, limits));
+        let network = Box::new(Network::new(side, self.channel.clone()));
         let rpc = match role {
             Role::Server { service } => {
                 RpcSystem::new(network, Some(Client::new(server::new_object(self, service).into_client_hook())))
@@ -148,7 +140,7 @@ impl Peer {
         *self.disconnector.borrow_mut() = Some(rpc.get_disconnector());
         let peer = self.clone();
         let task = self.local.spawner.spawn(async move {
-            if let Err(error) = writer::drive(rpc, flusher).await {
+            if let Err(error) = rpc.await {
                 log::debug!(target: "ipc", "{}: {error}", peer.shared.options.peer);
             }
             peer.ended();
@@ -159,7 +151,7 @@ impl Peer {
     /// Lets tasks read and write; returns the socket, to be waited for again afterwards.
     pub(crate) fn ready(&self) -> Arc<Io> {
         self.shared.io.fired();
-        self.stream.ready();
+        self.channel.ready();
         self.shared.io.clone()
     }
 
@@ -377,6 +369,8 @@ impl Peer {
     /// What [`Self::ended`] does with a connection that is off the list.
     pub(crate) fn let_go(&self) {
         self.shared.mark_closed();
+        // A last word, if there is room for it.
+        self.channel.flush();
         self.shared.io.close();
         if let Some(task) = self.rpc_task.take() {
             task.abort();
