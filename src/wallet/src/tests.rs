@@ -39,7 +39,7 @@ impl Bench {
 
     fn try_call(&self, wallet: &str, method: &str, params: Value) -> Result<Value, RpcError> {
         let (method, params) = (method.to_owned(), params.to_string());
-        let request = RpcRequest { method, params, uri: format!("/wallet/{wallet}"), user: String::new() };
+        let request = RpcRequest { method, params, uri: format!("/wallet/{wallet}"), user: String::new(), tip: None };
         Ok(serde_json::from_str(&self.loader.execute_rpc(request).unwrap()?).unwrap())
     }
 
