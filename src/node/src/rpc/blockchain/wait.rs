@@ -81,6 +81,8 @@ fn deadline(call: &Call<'_>) -> Result<Option<Instant>, RpcError> {
 }
 
 fn answer(ctx: &NodeContext, deadline: Option<Instant>, done: impl FnMut(&Tip) -> bool) -> RpcResult {
+    // What the caller did before must be seen, though its event may still be on its way.
+    ctx.kernel.sync_events().map_err(engine_error)?;
     let tip = ctx.tip_watch().wait_until(deadline, done).ok_or_else(|| RpcError::misc("The chain has no tip"))?;
     Ok(json!({"hash": tip.hash.to_string(), "height": tip.height}))
 }
