@@ -1,0 +1,102 @@
+//! The program as others reach it through its socket: the contracts that every implementation of the interfaces keeps.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use interfaces::{ClientV30, Error, Init};
+use testing::contract;
+
+/// A node that is killed unless it stops by itself.
+struct Node(Child);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Fails if it has ended, which is as well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(datadir: &Path, ipcbind: &str) -> Node {
+    let node = Command::new(env!("CARGO_BIN_EXE_bitcoin-node"))
+        .args(["-regtest", "-printtoconsole=0", "-disablewallet", "-server=0", "-listen=0", "-connect=0"])
+        .arg(format!("-datadir={}", datadir.display()))
+        .arg(format!("-ipcbind={ipcbind}"))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    Node(node)
+}
+
+fn connect(node: &mut Node, datadir: &Path) -> (impl Sized + use<>, Arc<dyn Init>) {
+    loop {
+        match ipc::connect("unix", &datadir.join("regtest"), "node") {
+            Ok(connected) => return connected,
+            Err(_) => assert!(node.0.try_wait().unwrap().is_none(), "the node runs"),
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn rpc(init: &Arc<dyn Init>, method: &str, params: &str) -> String {
+    let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+    init.make_rpc().unwrap().execute_rpc(request, "/".to_owned(), String::new()).unwrap()
+}
+
+fn stop(mut node: Node, init: &Arc<dyn Init>) -> ExitStatus {
+    assert!(rpc(init, "stop", "[]").contains("stopping"));
+    node.0.wait().unwrap()
+}
+
+#[test]
+fn contracts_of_a_node_behind_its_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = start(dir.path(), "unix");
+    let (_link, init) = connect(&mut node, dir.path());
+    // Waits for the chain, which RPC answers about only then.
+    let mining = init.make_mining().unwrap();
+    while rpc(&init, "getblockcount", "[]").contains("-28") {
+        std::thread::yield_now();
+    }
+    // A recent tip, or test chains allow a block of the lowest difficulty at any moment, and waits end for that.
+    let mined = rpc(&init, "generatetodescriptor", r#"[1,"raw(51)"]"#);
+    assert!(mined.contains("result"), "{mined}");
+    contract::echo(&init.make_echo().unwrap());
+    contract::mining(&mining);
+    contract::mining_v30(&init.make_mining_old2(Some(ClientV30 {})).unwrap());
+    contract::rpc(&init.make_rpc().unwrap());
+    assert!(rpc(&init, "getblockcount", "[]").contains(r#""result":4"#));
+    drop(mining);
+    assert!(stop(node, &init).success());
+}
+
+#[test]
+fn a_client_of_a_killed_node_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = start(dir.path(), "unix,allow=mining");
+    let (_link, init) = connect(&mut node, dir.path());
+    let mining = init.make_mining().unwrap();
+    assert_eq!(init.make_rpc().err(), Some(Error::unsupported("Init.makeRpc")));
+    let tip = mining.tip().unwrap();
+    let tip = match tip {
+        Some(tip) => tip.hash,
+        None => mining.wait_tip_changed(bitcoin::hashes::Hash::all_zeros(), 0.0).unwrap().unwrap().hash,
+    };
+    let waiting = std::thread::spawn(move || mining.wait_tip_changed(tip, f64::MAX));
+    node.0.kill().unwrap();
+    node.0.wait().unwrap();
+    let call = "Mining.waitTipChanged".to_owned();
+    assert_eq!(waiting.join().unwrap(), Err(Error::Disconnected { call }));
+    let call = "Init.makeEcho".to_owned();
+    assert_eq!(init.make_echo().err(), Some(Error::Disconnected { call }));
+    // The next one takes the socket over.
+    let mut next = start(dir.path(), "unix");
+    let (_link, init) = connect(&mut next, dir.path());
+    init.make_mining().unwrap();
+    while rpc(&init, "getblockcount", "[]").contains("-28") {
+        std::thread::yield_now();
+    }
+    assert!(stop(next, &init).success());
+}
