@@ -165,6 +165,10 @@ impl Listener {
             }
             server.close();
         }
+        // What the connections held is let go before the program goes on to its end.
+        for server in open.values() {
+            server.connection().wait_idle(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 }
 

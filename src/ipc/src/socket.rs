@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::net::{AddressFamily, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::inherit::inherited;
 use crate::{Error, Result};
@@ -34,16 +34,21 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener> {
         Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
             return Err(Error::Foreign { path: path.to_owned(), uid: found.uid() });
         }
-        Ok(_) => match UnixStream::connect(path) {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
-            // Also one whose owner is too busy to answer is in use.
-            Ok(_) | Err(_) => return Err(Error::InUse { path: path.to_owned() }),
-        },
+        Ok(_) if is_stale(path).map_err(failed)? => fs::remove_file(path).map_err(failed)?,
+        Ok(_) => return Err(Error::InUse { path: path.to_owned() }),
     }
     // The process has a umask of 077, so that there is no moment before this in which others could connect.
     let listener = UnixListener::bind(path).map_err(failed)?;
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(listener)
+}
+
+/// Says whether nobody listens on a socket. One whose owner is too busy to take connections is in use; this does not
+/// wait for it.
+fn is_stale(path: &Path) -> io::Result<bool> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    Ok(rustix::net::connect(&probe, &SocketAddrUnix::new(path)?) == Err(rustix::io::Errno::CONNREFUSED))
 }
 
 /// Keeps other processes from making sockets in a directory at the same time.

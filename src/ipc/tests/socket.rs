@@ -82,6 +82,14 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     drop(listener);
     listen("unix:x.sock", &dir).unwrap().close();
 
+    // One that takes no connections at the moment is in use as well, and nobody waits for it.
+    let busy = UnixListener::bind(dir.join("busy.sock")).unwrap();
+    rustix::net::listen(&busy, 0).unwrap();
+    let _waiting = UnixStream::connect(dir.join("busy.sock")).unwrap();
+    let (busy_dir, refuse) = (dir.clone(), "another program listens on");
+    let refused = ends(move || listen("unix:busy.sock", &busy_dir).err().unwrap());
+    assert!(refused.starts_with(refuse), "{refused}");
+
     // Many at once on a stale one: one of them gets it, and keeps it.
     let won: Vec<_> = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..8).map(|_| scope.spawn(|| listen("unix:x.sock", &dir).ok())).collect();
