@@ -259,7 +259,7 @@ fn segment_table(message: &Builder<HeapAllocator>) -> Vec<u8> {
     let mut push = |number: usize| table.extend_from_slice(&(number as u32).to_le_bytes());
     push(segments.len() - 1);
     segments.iter().for_each(|segment| push(segment.len() / 8));
-    if segments.len() % 2 == 0 {
+    if segments.len().is_multiple_of(2) {
         push(0);
     }
     table

@@ -115,10 +115,15 @@ fn synced_wallet(loader: &Loader, call: &Call<'_>) -> Result<Arc<Wallet>, RpcErr
     Ok(wallet)
 }
 
+/// Stands for all labels, and is none.
+pub(crate) const ANY_LABEL: &str = "*";
+/// What one who uses it as a label is told.
+pub(crate) const INVALID_LABEL: &str = "Invalid label name";
+
 /// Refuses the label that stands for all labels.
 fn checked_label(label: &str) -> Result<&str, RpcError> {
-    if label == "*" {
-        return Err(RpcError::new(code::WALLET_INVALID_LABEL_NAME, "Invalid label name"));
+    if label == ANY_LABEL {
+        return Err(RpcError::new(code::WALLET_INVALID_LABEL_NAME, INVALID_LABEL));
     }
     Ok(label)
 }

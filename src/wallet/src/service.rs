@@ -16,6 +16,7 @@ use crate::error::{Error, Result, split};
 use crate::fees::FeeWish;
 use crate::loader::Loader;
 use crate::records::WalletTx;
+use crate::rpc::{ANY_LABEL, INVALID_LABEL};
 use crate::state::{State, flags};
 use crate::wallet::Wallet;
 use crate::wallet::coins::CoinFilter;
@@ -152,6 +153,9 @@ impl interfaces::Wallet for Handle {
 
     fn new_address(&self, label: String, address_type: Option<AddressType>) -> Answer<String> {
         outer(self.wallet.ensure_open())?;
+        if label == ANY_LABEL {
+            return split(Err(Error::refused(code::WALLET_INVALID_LABEL_NAME, INVALID_LABEL)));
+        }
         let address = self.wallet.new_address(&label, address_type.map(output_type));
         split(address.map(|address| address.to_string()))
     }

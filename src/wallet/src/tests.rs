@@ -1,5 +1,6 @@
 //! Whole wallets over a scripted chain, driven through the same interface as the node uses.
 
+mod contract;
 mod fake;
 mod follow;
 mod keys;
