@@ -45,12 +45,13 @@ def run(t):
     other.refuses_to_start(f'Error: Specified blocks directory "{below}" does not exist.', f"-blocksdir={below}")
 
     t.step("a directory that nobody can write to")
-    read_only = "/proc/self" if os.geteuid() == 0 else str(other.datadir)
-    if read_only != "/proc/self":
-        os.chmod(read_only, 0o500)
+    if os.geteuid() == 0:
+        read_only = "/proc/self"
+    else:
+        read_only = other.datadir / "read-only"
+        read_only.mkdir(mode=0o500)
     other.refuses_to_start(re.compile(rf"^Error: [^\n]*{read_only}[^\n]*\n$"), f"-datadir={read_only}",
                            f"-conf={node.conf}")
-    os.chmod(other.datadir, 0o700)
 
     t.step("settings.json that is not JSON")
     node.chaindir.joinpath("settings.json").write_text("{nonsense")
