@@ -9,6 +9,11 @@ from framework.scenario import main
 from framework.util import check, equal, wait_until
 
 
+MESSAGES = """addr addrv2 block blocktxn cfcheckpt cfheaders cfilter cmpctblock feature feefilter filteradd filterclear
+    filterload getaddr getblocks getblocktxn getcfcheckpt getcfheaders getcfilters getdata getheaders headers inv mempool
+    merkleblock notfound ping pong sendaddrv2 sendcmpct sendheaders sendtxrcncl tx verack version wtxidrelay""".split()
+
+
 def resident(node):
     """Bytes of memory of the node's process."""
     with open(f"/proc/{node.process.pid}/statm", encoding="ascii") as file:
@@ -42,6 +47,18 @@ def run(t):
     peer.sync()
     info = node.rpc.getpeerinfo()[-1]
     check(info["bytesrecv_per_msg"]["*other*"] >= 1024 + 32, info["bytesrecv_per_msg"])
+
+    t.step("random bytes in every message")
+    for name in MESSAGES:
+        peer = Peer(node)
+        try:
+            for size in (1, 8, 36, 82, 1000):
+                peer.send(name, os.urandom(size))
+            peer.sync()
+        except ConnectionError:
+            pass  # some of it broke a rule
+        peer.close()
+    equal(node.rpc.getblockcount(), 120)
 
     t.step("lists that are too long end the connection")
     for name, payload in [("inv", inventory(*[(MSG_BLOCK, tip)] * 50_001)), ("getdata", count(50_001)),

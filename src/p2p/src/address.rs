@@ -86,7 +86,21 @@ fn split(text: &str, default_port: u16) -> Option<(&str, u16)> {
 /// Reads an address without asking a name service.
 pub(crate) fn parse(text: &str, default_port: u16) -> Option<SocketAddr> {
     let (host, port) = split(text, default_port)?;
-    Some(SocketAddr::new(host.parse().ok()?, port))
+    let ip = host.parse().ok().or_else(|| parse_short_v4(host))?;
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Reads an IPv4 address with parts left out: the last number stands for the rest, as in `127.1`.
+fn parse_short_v4(text: &str) -> Option<IpAddr> {
+    let numbers: Vec<u32> = text.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let (last, first) = numbers.split_last()?;
+    let mut value = 0;
+    for (at, number) in first.iter().enumerate() {
+        value |= u32::from(u8::try_from(*number).ok()?) << (24_usize.checked_sub(8 * at)?);
+    }
+    let room = 32_usize.checked_sub(8 * first.len())?;
+    let fits = first.len() < 4 && u64::from(*last) < 1_u64 << room;
+    fits.then(|| Ipv4Addr::from(value | *last).into())
 }
 
 /// Returns the addresses of a host; asks the name service if `lookup` allows it.
@@ -130,6 +144,11 @@ mod tests {
         check("::1", Some("[::1]:8333"));
         check("[::1]:5", Some("[::1]:5"));
         check("[::1]", Some("[::1]:8333"));
+        check("127.1:5", Some("127.0.0.1:5"));
+        check("1.2.256", Some("1.2.1.0:8333"));
+        check("1.2.3.256", None);
+        check("1.2.3.4.5", None);
+        check("256.1", None);
         check("example.org", None);
         check("127.0.0.1:x", None);
         check("", None);

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bitcoin::{BlockHash, OutPoint, Txid, Wtxid};
+use bitcoin::{Block, BlockHash, Txid, Wtxid};
 
 use crate::PeerId;
 use crate::link::Link;
@@ -26,8 +26,8 @@ pub(crate) enum Work {
         /// The node still catches up.
         initial_download: bool,
     },
-    /// A block joined the chain; its transactions, and what they spent. Both are empty while the node catches up.
-    Connected(Vec<(Txid, Wtxid)>, Vec<OutPoint>),
+    /// A block joined the chain; it is left out while the node catches up.
+    Connected(Option<Arc<Block>>),
     /// A block left the chain.
     Disconnected,
     /// A transaction is to be announced.

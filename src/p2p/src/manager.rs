@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::BlockHash;
+use bitcoin::{Block, BlockHash, OutPoint, Transaction};
 use kernel::{BlockVerdict, InvalidKind, Kernel};
 use rand::seq::SliceRandom;
 
@@ -40,6 +40,7 @@ use crate::rounder::FeeRounder;
 use crate::time::{self, Time};
 use crate::transport::Received;
 use crate::tx_download::TxDownload;
+use crate::tx_request::TxId;
 use crate::wire::WireError;
 
 /// Longest time until it is looked at again whether something is to be said.
@@ -85,6 +86,8 @@ pub(crate) struct Manager {
     /// Which peer a block came from that is not fully validated yet.
     sources: HashMap<BlockHash, PeerId>,
     transactions: TxDownload,
+    /// Transactions of the last block, by either id: peers may still ask for them.
+    recent: HashMap<TxId, Transaction>,
     rounder: FeeRounder,
     /// How long a peer may stall the download.
     stalling_timeout: Duration,
@@ -110,6 +113,7 @@ impl Manager {
             in_flight: HashMap::new(),
             sources: HashMap::new(),
             transactions: TxDownload::default(),
+            recent: HashMap::new(),
             rounder: FeeRounder::new(MIN_RELAY_FEE),
             stalling_timeout: download::STALLING_TIMEOUT,
             next_inbound_trickle: Time::ZERO,
@@ -168,15 +172,33 @@ impl Manager {
                 Work::Tip { hash, fork, initial_download } => {
                     self.log_engine("new tip", |manager| manager.tip_changed(hash, fork, initial_download));
                 }
-                Work::Connected(transactions, spent) => {
+                Work::Connected(block) => {
                     self.shorten_stalling_timeout();
-                    self.transactions.confirmed(&transactions, &spent);
+                    if let Some(block) = block {
+                        self.block_connected(&block);
+                    }
                 }
                 Work::Disconnected => self.transactions.unconfirmed(),
                 Work::Announce(txid, wtxid) => self.announce_to_all(txid, wtxid),
                 Work::Ask(question) => question(self),
             }
         }
+    }
+
+    /// A block joined the chain whose transactions peers may know or ask for.
+    fn block_connected(&mut self, block: &Block) {
+        self.recent.clear();
+        let mut ids = Vec::with_capacity(block.txdata.len());
+        for transaction in &block.txdata {
+            let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
+            ids.push((txid, wtxid));
+            self.recent.insert(TxId::Txid(txid), transaction.clone());
+            self.recent.insert(TxId::Wtxid(wtxid), transaction.clone());
+        }
+        let inputs = block.txdata.iter().flat_map(|transaction| &transaction.input);
+        let spent: Vec<OutPoint> =
+            inputs.map(|input| input.previous_output).filter(|outpoint| !outpoint.is_null()).collect();
+        self.transactions.confirmed(&ids, &spent);
     }
 
     fn log_engine(&mut self, what: &str, run: impl FnOnce(&mut Self) -> Result<(), kernel::Error>) {
@@ -192,7 +214,6 @@ impl Manager {
         }
         self.sources.retain(|_, source| *source != id);
         self.transactions.disconnected(id);
-        self.transactions.wtxid_peers -= usize::from(peer.handshake.is_established() && peer.uses_wtxids());
         self.protected -= usize::from(peer.chain_sync == crate::peer::ChainSync::Protected);
     }
 
@@ -394,4 +415,58 @@ fn misbehaving(peer: &mut Peer, text: &str) {
 
 fn rebroadcast_time() -> std::time::Instant {
     std::time::Instant::now() + REBROADCAST.0 + time::below(REBROADCAST.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, RngCore, SeedableRng};
+
+    use super::*;
+    use crate::transport::v1;
+    use crate::wire;
+
+    /// Reads bytes as every message that has a reader of its own.
+    fn read_as_everything(bytes: &[u8]) {
+        let _ = handshake::read_version(bytes);
+        let _ = headers::read_headers(bytes);
+        let _ = headers::read_locator(bytes, "getheaders");
+        let _ = inventory::read(bytes, "inv");
+        let _ = transactions::read_transaction(bytes);
+        let _ = get_data::stripped_block(bytes);
+        let _ = wire::take_bytes(&mut { bytes }, 1000);
+        let mut reader = v1::Reader::new([1, 2, 3, 4]);
+        let mut input = bytes;
+        while !input.is_empty() && reader.read(&mut input).is_ok() {}
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic() {
+        let mut random = StdRng::seed_from_u64(1);
+        let genesis = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
+        let hash = genesis.block_hash();
+        let mut locator = wire::encoded(&crate::PROTOCOL_VERSION);
+        locator.extend(wire::encoded_list(&[hash; 3]));
+        wire::put(&mut locator, &hash);
+        let samples = [
+            wire::encoded(&genesis),
+            wire::encoded(&genesis.txdata[0]),
+            headers::write_headers(&[genesis.header; 3]),
+            locator,
+            v1::encode([1, 2, 3, 4], "ping", &[0; 8]),
+            vec![0; 120],
+        ];
+        for turn in 0..20_000 {
+            let mut bytes = samples[turn % samples.len()].clone();
+            for _ in 0..random.gen_range(0..8) {
+                let at = random.gen_range(0..bytes.len());
+                bytes[at] = if random.r#gen() { 0xff } else { random.r#gen() };
+            }
+            bytes.truncate(random.gen_range(0..=bytes.len()));
+            read_as_everything(&bytes);
+            let mut noise = vec![0; random.gen_range(0..200)];
+            random.fill_bytes(&mut noise);
+            read_as_everything(&noise);
+        }
+    }
 }

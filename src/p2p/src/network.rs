@@ -141,15 +141,10 @@ impl Network {
 
     /// A block joined the chain. Never waits.
     pub fn block_connected(&self, block: &Block) {
-        let mut ids = Vec::new();
-        let mut spent = Vec::new();
         // Peers' transactions do not come before the node has caught up, so there is nothing to compare with.
-        if !self.kernel.is_initial_block_download().unwrap_or(true) {
-            ids.extend(block.txdata.iter().map(|tx| (tx.compute_txid(), tx.compute_wtxid())));
-            let inputs = block.txdata.iter().flat_map(|tx| &tx.input);
-            spent.extend(inputs.map(|input| input.previous_output).filter(|outpoint| !outpoint.is_null()));
-        }
-        self.connector.links.inbox().push(Work::Connected(ids, spent));
+        let wanted = !self.kernel.is_initial_block_download().unwrap_or(true);
+        let block = wanted.then(|| Arc::new(block.clone()));
+        self.connector.links.inbox().push(Work::Connected(block));
     }
 
     /// A block left the chain. Never waits.

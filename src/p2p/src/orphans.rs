@@ -154,8 +154,12 @@ impl Orphans {
                 }
             }
         }
-        for wtxid in gone {
-            self.remove(&wtxid);
+        let count = gone.iter().filter(|wtxid| self.remove(wtxid)).count();
+        if count > 0 {
+            log::debug!(
+                target: "txpackages",
+                "Erased {count} orphan transaction(s) included or conflicted by block"
+            );
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what peers can make it remember is bounded: announcements by peer, refusals and orphans in all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bitcoin::hashes::{Hash, HashEngine, sha256};
@@ -58,8 +58,9 @@ pub(crate) struct TxDownload {
     /// Refused alone; with a child that pays for them they may do. And packages that did not.
     reconsiderable: KnownSet,
     confirmed: KnownSet,
-    /// Peers that name transactions with their witness.
-    pub wtxid_peers: usize,
+    /// The peers, and whether they name transactions with their witness.
+    peers: HashMap<PeerId, (Announcer, bool)>,
+    wtxid_peers: usize,
 }
 
 impl Default for TxDownload {
@@ -70,12 +71,19 @@ impl Default for TxDownload {
             rejected: KnownSet::new(MAX_REJECTED),
             reconsiderable: KnownSet::new(MAX_REJECTED),
             confirmed: KnownSet::new(MAX_CONFIRMED),
+            peers: HashMap::new(),
             wtxid_peers: 0,
         }
     }
 }
 
 impl TxDownload {
+    /// A peer is there to be asked; `by_wtxid` says that it names transactions with their witness.
+    pub(crate) fn connected(&mut self, announcer: Announcer, by_wtxid: bool) {
+        self.wtxid_peers += usize::from(by_wtxid);
+        self.peers.insert(announcer.peer, (announcer, by_wtxid));
+    }
+
     /// Says whether a transaction is here, was refused for good or is confirmed.
     fn has(&self, kernel: &Kernel, id: TxId) -> Result<bool, Error> {
         let bytes = id.bytes();
@@ -93,13 +101,8 @@ impl TxDownload {
     }
 
     /// Notes that a peer has a transaction. Returns whether it is here already.
-    pub(crate) fn announced(
-        &mut self,
-        kernel: &Kernel,
-        announcer: Announcer,
-        id: TxId,
-        now: Time,
-    ) -> Result<bool, Error> {
+    pub(crate) fn announced(&mut self, kernel: &Kernel, peer: PeerId, id: TxId, now: Time) -> Result<bool, Error> {
+        let Some((announcer, _)) = self.peers.get(&peer).copied() else { return Ok(false) };
         if let TxId::Wtxid(wtxid) = id
             && let Some(orphan) = self.orphans.get(&wtxid)
         {
@@ -242,7 +245,7 @@ impl TxDownload {
     pub(crate) fn orphaned(
         &mut self,
         kernel: &Kernel,
-        announcer: Announcer,
+        peer: PeerId,
         transaction: &Transaction,
         now: Time,
     ) -> Result<Vec<Txid>, Error> {
@@ -259,9 +262,19 @@ impl TxDownload {
             return Ok(Vec::new());
         }
         let missing = self.missing_parents(kernel, &parents)?;
-        if self.resolve(announcer, &missing, wtxid, now) && self.orphans.add(transaction, announcer.peer) {
-            let (weight, count) = (transaction.weight().to_wu(), self.orphans.count());
-            log::debug!(target: "txpackages", "stored orphan tx {txid} (wtxid={wtxid}), weight: {weight} (mapsz {count})");
+        // Whoever announced it may have the parents, too.
+        let mut candidates = vec![peer];
+        candidates.extend(self.requests.candidates(txid.as_byte_array()));
+        candidates.extend(self.requests.candidates(wtxid.as_byte_array()));
+        for candidate in candidates {
+            let Some((announcer, _)) = self.peers.get(&candidate).copied() else { continue };
+            if self.resolve(announcer, &missing, wtxid, now) && self.orphans.add(transaction, candidate) {
+                let (weight, count) = (transaction.weight().to_wu(), self.orphans.count());
+                log::debug!(
+                    target: "txpackages",
+                    "stored orphan tx {txid} (wtxid={wtxid}), weight: {weight} (mapsz {count})"
+                );
+            }
         }
         self.forget_requests(txid, wtxid);
         Ok(missing)
@@ -333,6 +346,9 @@ impl TxDownload {
 
     /// Forgets a peer.
     pub(crate) fn disconnected(&mut self, peer: PeerId) {
+        if let Some((_, by_wtxid)) = self.peers.remove(&peer) {
+            self.wtxid_peers -= usize::from(by_wtxid);
+        }
         self.requests.disconnected(peer);
         self.orphans.forget_peer(peer);
     }

@@ -95,6 +95,12 @@ impl TxRequests {
         self.by_peer.entry(peer).or_default().hashes.insert(self.sequence, id.bytes());
     }
 
+    /// Returns the peers that may be asked for a transaction.
+    pub(crate) fn candidates(&self, hash: &[u8; 32]) -> Vec<PeerId> {
+        let announcements = self.by_hash.get(hash).into_iter().flatten();
+        announcements.filter(|one| one.state != State::Done).map(|one| one.peer).collect()
+    }
+
     /// Returns what a peer should be asked for now, and what others were asked for in vain.
     pub(crate) fn requestable(&mut self, peer: PeerId, now: Time) -> (Vec<TxId>, Vec<(PeerId, TxId)>) {
         let (mut wanted, mut expired, mut exhausted) = (Vec::new(), Vec::new(), Vec::new());

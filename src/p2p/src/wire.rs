@@ -17,9 +17,17 @@ pub(crate) enum WireError {
     TooMany(u64),
 }
 
+/// The payload ends too early; reading from memory fails for no other reason.
+pub(crate) fn end_of_data() -> WireError {
+    WireError::Malformed("end of data".to_owned())
+}
+
 /// Reads one value off the front.
 pub(crate) fn take<T: Decodable>(input: &mut &[u8]) -> Result<T, WireError> {
-    T::consensus_decode(input).map_err(|error| WireError::Malformed(error.to_string()))
+    T::consensus_decode(input).map_err(|error| match error {
+        bitcoin::consensus::encode::Error::Io(_) => end_of_data(),
+        other => WireError::Malformed(other.to_string()),
+    })
 }
 
 /// Reads a count of at most `most` off the front.
@@ -45,7 +53,7 @@ pub(crate) fn take_list<T: Decodable>(input: &mut &[u8], most: usize, size: usiz
 pub(crate) fn take_bytes(input: &mut &[u8], most: usize) -> Result<Vec<u8>, WireError> {
     let count = take_count(input, most)?;
     if input.len() < count {
-        return Err(WireError::Malformed("end of data".to_owned()));
+        return Err(end_of_data());
     }
     let (bytes, rest) = input.split_at(count);
     *input = rest;
@@ -54,7 +62,7 @@ pub(crate) fn take_bytes(input: &mut &[u8], most: usize) -> Result<Vec<u8>, Wire
 
 /// Reads a fixed number of bytes and passes over them.
 pub(crate) fn skip(input: &mut &[u8], count: usize) -> Result<(), WireError> {
-    *input = input.get(count..).ok_or_else(|| WireError::Malformed("end of data".to_owned()))?;
+    *input = input.get(count..).ok_or_else(end_of_data)?;
     Ok(())
 }
 

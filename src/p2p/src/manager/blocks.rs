@@ -6,7 +6,7 @@ use kernel::BlockVerdict;
 
 use super::headers::read_locator;
 use super::{Fault, Manager};
-use crate::{PeerId, time};
+use crate::{PeerId, time, wire};
 
 /// Bytes of a block that its hash is of.
 const HEADER_SIZE: usize = 80;
@@ -21,7 +21,7 @@ impl Manager {
             log::debug!(target: "net", "Unexpected block message received from peer {id}");
             return Ok(());
         }
-        let header = payload.get(..HEADER_SIZE).ok_or_else(|| Fault::Malformed("end of data".to_owned()))?;
+        let header = payload.get(..HEADER_SIZE).ok_or_else(wire::end_of_data)?;
         let hash = BlockHash::from_raw_hash(sha256d::Hash::hash(header));
         log::debug!(target: "net", "received block {hash} peer={id}");
         let requested = self.in_flight.contains_key(&hash);

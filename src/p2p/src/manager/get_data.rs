@@ -73,6 +73,7 @@ impl Manager {
             }
             _ => None,
         };
+        let found = found.or_else(|| self.recent.get(&inventory::transaction(item)?).cloned());
         Ok(found.map(|transaction| {
             let txid = transaction.compute_txid();
             (transaction, txid)
@@ -148,7 +149,7 @@ fn without_witness(transaction: &Transaction) -> Vec<u8> {
 }
 
 /// Takes the witnesses out of a block.
-fn stripped_block(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(super) fn stripped_block(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     let block: Block =
         bitcoin::consensus::encode::deserialize(bytes).map_err(|error| Fault::Disconnect(error.to_string()))?;
     let mut stripped = wire::encoded(&block.header);

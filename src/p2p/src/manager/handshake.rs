@@ -31,7 +31,7 @@ const MAX_TIME_OFFSETS: usize = 50;
 
 /// A `version` message, as far as it is of use.
 #[derive(Debug, PartialEq, Eq)]
-struct VersionMessage {
+pub(super) struct VersionMessage {
     version: u32,
     services: u64,
     time: i64,
@@ -55,7 +55,7 @@ fn read_head(input: &mut &[u8]) -> Result<(u32, u64, i64, SocketAddr), wire::Wir
     Ok((u32::try_from(version).unwrap_or(0), services, time.max(0), local))
 }
 
-fn read_version(mut input: &[u8]) -> Result<VersionMessage, wire::WireError> {
+pub(super) fn read_version(mut input: &[u8]) -> Result<VersionMessage, wire::WireError> {
     let (version, services, time, local) = read_head(&mut input)?;
     let mut message =
         VersionMessage { version, services, time, local, nonce: 1, user_agent: Vec::new(), height: -1, relay: true };
@@ -150,7 +150,7 @@ impl Manager {
 
     /// Refuses what is too old, and automatic connections to what offers too little.
     fn check_offer(&self, peer: &Peer, version: u32, services: u64) -> Result<(), Fault> {
-        if peer.kind().is_automatic() {
+        if peer.kind().is_automatic() || peer.kind() == ConnectionKind::AddrFetch {
             let expected = self.desirable_services(services)?;
             if services & expected != expected {
                 return Err(Fault::Disconnect(format!(
@@ -245,7 +245,8 @@ impl Manager {
         } else {
             log::info!("{text}");
         }
-        self.transactions.wtxid_peers += usize::from(peer.uses_wtxids());
+        let announcer = Self::announcer(peer);
+        self.transactions.connected(announcer, peer.uses_wtxids());
         Ok(())
     }
 

@@ -38,7 +38,7 @@ pub(super) fn read_locator(mut input: &[u8], name: &str) -> Result<(Vec<BlockHas
     Ok((locator, wire::take(&mut input)?))
 }
 
-fn read_headers(mut input: &[u8]) -> Result<Vec<Header>, Fault> {
+pub(super) fn read_headers(mut input: &[u8]) -> Result<Vec<Header>, Fault> {
     let count = wire::take_count(&mut input, MAX_HEADERS).map_err(|error| match error {
         WireError::TooMany(count) => Fault::Misbehaving(format!("headers message size = {count}")),
         other => other.into(),

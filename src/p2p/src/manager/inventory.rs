@@ -43,7 +43,7 @@ pub(super) fn describe(item: &Inventory) -> String {
 }
 
 /// Returns the transaction an entry is of.
-fn transaction(item: &Inventory) -> Option<TxId> {
+pub(super) fn transaction(item: &Inventory) -> Option<TxId> {
     match item {
         Inventory::Transaction(txid) | Inventory::WitnessTransaction(txid) => Some(TxId::Txid(*txid)),
         Inventory::WTx(wtxid) => Some(TxId::Wtxid(*wtxid)),
@@ -63,7 +63,6 @@ impl Manager {
         let Some(peer) = self.peers.get(&id) else { return Ok(()) };
         let refused = self.refuses_transactions(peer);
         let by_wtxid = peer.uses_wtxids();
-        let announcer = Self::announcer(peer);
         let mut newest_block = None;
         for item in &items {
             match item {
@@ -93,7 +92,7 @@ impl Manager {
                 peer.knows_transaction(&tx.bytes());
             }
             if !initial_download {
-                let have = self.transactions.announced(&self.kernel, announcer, tx, time::now())?;
+                let have = self.transactions.announced(&self.kernel, id, tx, time::now())?;
                 log_inventory(id, item, have);
             }
         }

@@ -1,16 +1,18 @@
 //! `tx` and `mempool`: transactions from peers, into the mempool and on to others.
 
-use bitcoin::consensus::encode::deserialize_partial;
 use bitcoin::{Transaction, Txid, Wtxid};
 use kernel::{AcceptResult, PackageResult, RejectKind, Rejection};
 
 use super::{Fault, Manager};
-use crate::PeerId;
 use crate::config::NODE_BLOOM;
 use crate::permissions::Permissions;
 use crate::time;
 use crate::tx_download::Received;
 use crate::tx_request::TxId;
+use crate::{PeerId, wire};
+
+/// Bytes of a transaction without inputs and outputs.
+const EMPTY_SIZE: usize = 10;
 
 impl Manager {
     pub(super) fn on_tx(&mut self, id: PeerId, payload: &[u8]) -> Result<(), Fault> {
@@ -21,8 +23,7 @@ impl Manager {
         if self.kernel.is_initial_block_download()? {
             return Ok(());
         }
-        let (transaction, _) =
-            deserialize_partial::<Transaction>(payload).map_err(|error| Fault::Malformed(error.to_string()))?;
+        let transaction = read_transaction(payload)?;
         let (txid, wtxid) = (transaction.compute_txid(), transaction.compute_wtxid());
         let force = peer.may(Permissions::FORCE_RELAY);
         if let Some(peer) = self.peers.get_mut(&id) {
@@ -144,9 +145,7 @@ impl Manager {
         }
         match rejection.kind {
             RejectKind::MissingInputs if first => {
-                let Some(peer) = self.peers.get(&id) else { return Ok(()) };
-                let announcer = Self::announcer(peer);
-                let parents = self.transactions.orphaned(&self.kernel, announcer, &transaction, time::now())?;
+                let parents = self.transactions.orphaned(&self.kernel, id, &transaction, time::now())?;
                 if let Some(peer) = self.peers.get_mut(&id) {
                     for parent in parents {
                         peer.knows_transaction(&TxId::Txid(parent).bytes());
@@ -179,5 +178,30 @@ impl Manager {
             relay.mempool_wanted = true;
         }
         Ok(())
+    }
+}
+
+/// Reads a transaction. One without anything in it is a form of its own: it is refused for that, not passed over.
+pub(super) fn read_transaction(payload: &[u8]) -> Result<Transaction, Fault> {
+    if payload.len() == EMPTY_SIZE && payload[4..6] == [0, 0] {
+        let mut ends = [&payload[..4], &payload[6..]];
+        let version = wire::take(&mut ends[0])?;
+        let lock_time = wire::take(&mut ends[1])?;
+        return Ok(Transaction { version, lock_time, input: Vec::new(), output: Vec::new() });
+    }
+    wire::take(&mut { payload }).map_err(Fault::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_transaction_is_read() {
+        let empty = [2, 0, 0, 0, 0, 0, 7, 0, 0, 0];
+        let transaction = read_transaction(&empty).unwrap();
+        assert_eq!((transaction.version.0, transaction.lock_time.to_consensus_u32()), (2, 7));
+        assert!(read_transaction(&empty[..9]).is_err());
+        assert!(read_transaction(&[]).is_err());
     }
 }

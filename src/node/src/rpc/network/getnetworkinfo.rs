@@ -37,7 +37,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
                     "",
                     "",
                     &[
-                        Res::str("name", "The network: ipv4, ipv6, onion, i2p, cjdns"),
+                        Res::str("name", "Network (ipv4, ipv6, onion, i2p, cjdns)"),
                         Res::bool("limited", "Whether it is shut out by -onlynet"),
                         Res::bool("reachable", "Whether it can be reached"),
                         Res::str("proxy", "The proxy (\"host:port\"), empty if none"),
