@@ -17,6 +17,7 @@ mod core;
 mod error;
 mod event_loop;
 mod executor;
+mod gate;
 mod io;
 mod message;
 mod network;

@@ -22,6 +22,7 @@ use futures::future::AbortHandle;
 use crate::connection::{Role, Shared};
 use crate::core::{Chore, Local};
 use crate::event_loop::{CallCommand, Reactor};
+use crate::gate::Gate;
 use crate::io::Io;
 use crate::message::{Cap, CapTable, Message};
 use crate::network::{Channel, Network};
@@ -53,6 +54,8 @@ pub(crate) struct Peer {
     pub(crate) pool: RefCell<Vec<Arc<ThreadContext>>>,
     /// Runs calls of methods that take no context, so that they wait for no other.
     pub(crate) plain: RefCell<Option<Arc<ThreadContext>>>,
+    /// Opens when the latest of them has ended.
+    pub(crate) gate: RefCell<Option<Arc<Gate>>>,
     /// Our calls in progress, by ticket.
     calls: RefCell<HashMap<u64, (AnswerTo, Option<AbortHandle>)>>,
     /// Their calls being served on threads, by number.
@@ -110,6 +113,7 @@ impl Peer {
             local_threads: RefCell::default(),
             pool: RefCell::default(),
             plain: RefCell::default(),
+            gate: RefCell::default(),
             calls: RefCell::default(),
             serving: RefCell::default(),
             next_served: Cell::new(1),
@@ -124,6 +128,10 @@ impl Peer {
 
     fn start(self: &Rc<Self>, role: Role) {
         let side = if matches!(role, Role::Client { .. }) { Side::Client } else { Side::Server };
+        self.serves.set(side == Side::Server);
+        if self.serves.get() {
+            log::debug!(target: "ipc", "{} IPC server: socket connected", self.shared.options.peer);
+        }
         let network = Box::new(Network::new(side, self.channel.clone()));
         let rpc = match role {
             Role::Server { service } => {

@@ -16,6 +16,7 @@ use capnp_rpc::new_client_from_rc;
 
 use crate::connection::Serving;
 use crate::event_loop::{Command, Reactor};
+use crate::gate::{Gate, Opener};
 use crate::message::{Draft, Imports, Incoming, Message};
 use crate::peer::Peer;
 use crate::service::CallTrace;
@@ -153,6 +154,7 @@ impl ObjectServer {
             reply: Reply { reactor: self.peer.reactor.clone(), connection: self.peer.shared.id, call, sent: false },
             connection: self.peer.connection(),
             serving: self.peer.shared.serving(),
+            order: self.order(method),
         };
         if trace::enabled() {
             let peer = &self.peer.shared.options.peer;
@@ -166,6 +168,17 @@ impl ObjectServer {
 
         let table = self.peer.export(&message.caps, None);
         results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
+    }
+
+    /// Puts a call in its place between those with and those without a thread of their own.
+    fn order(&self, method: &Method) -> Order {
+        let mut latest = self.peer.gate.borrow_mut();
+        if method.context {
+            return Order::After(latest.clone().filter(|gate| !gate.is_open()));
+        }
+        let (gate, opener) = Gate::new();
+        *latest = Some(gate);
+        Order::Before(opener)
     }
 
     async fn find_thread(
@@ -226,6 +239,13 @@ struct Work {
     reply: Reply,
     connection: crate::Connection,
     serving: Serving,
+    order: Order,
+}
+
+/// What a call waits for, or has others wait for.
+enum Order {
+    After(Option<Arc<Gate>>),
+    Before(#[expect(dead_code, reason = "its drop is what counts")] Opener),
 }
 
 /// The right to deliver a call's result. Dropped without, it says that the thread is gone.
@@ -258,7 +278,10 @@ impl Drop for Reply {
 
 impl Work {
     fn run(self) {
-        let Work { service, index, method, call, message, cancelled, reply, connection, serving } = self;
+        let Work { service, index, method, call, message, cancelled, reply, connection, serving, order } = self;
+        if let Order::After(Some(gate)) = &order {
+            gate.wait();
+        }
         if cancelled.load(Ordering::Relaxed) {
             let peer = connection.peer();
             log::debug!(target: "ipc", "{peer} IPC server request #{call} canceled before it could be executed");
@@ -289,7 +312,7 @@ impl Work {
         }
         // Handed over with the answer, these do not wake the event loop a second time.
         reply.send(result, leftovers);
-        drop(serving);
+        drop((serving, order));
     }
 }
 
