@@ -59,6 +59,12 @@ def run(t):
     node.spawn("-fastprune", "-stopafterblockimport")
     node.wait_exit()
 
+    t.step("-forcecompactdb compacts the databases at the start")
+    with node.logs(r"Starting database compaction of .*blocks/index", r"Finished database compaction of .*chainstate"):
+        node.start("-fastprune", "-forcecompactdb")
+    equal(state(), expected)
+    node.stop()
+
     t.step("-blocksdir keeps the files elsewhere")
     elsewhere = t.directory / "elsewhere"
     third = t.node()

@@ -152,6 +152,7 @@ ChainstateManager::Options chainman_options(const State& state)
     options.max_tip_age = std::chrono::seconds{given.max_tip_age};
     options.coins_view.batch_write_bytes = given.db_batch;
     options.coins_view.simulate_crash_ratio = given.crash_ratio;
+    options.coins_db.force_compact = given.force_compact;
     options.worker_threads_num = given.worker_threads;
     options.prevoutfetch_threads_num = std::clamp(given.prevout_fetch_threads, 0, MAX_PREVOUTFETCH_THREADS);
     options.script_execution_cache_bytes = given.signature_cache / 2;
@@ -261,6 +262,7 @@ LoadResult Engine::load() const
                 .path = options.datadir / "blocks" / "index",
                 .cache_bytes = cache_sizes.block_tree_db,
                 .wipe_data = s.options.reindex,
+                .options = {.force_compact = s.options.force_compact},
             },
         };
         s.chainman = std::make_unique<ChainstateManager>(s.interrupt, options, std::move(block_options));

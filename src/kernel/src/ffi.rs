@@ -53,6 +53,7 @@ mod bridge {
         db_cache: u64,
         db_batch: u64,
         crash_ratio: i32,
+        force_compact: bool,
         worker_threads: i32,
         prevout_fetch_threads: i32,
         reindex: bool,

@@ -271,6 +271,7 @@ fn load_options(options: &Options) -> ffi::LoadOptions {
         db_cache: options.db_cache.max(MIN_DB_CACHE),
         db_batch: options.db_batch,
         crash_ratio: options.crash_ratio.unwrap_or(0),
+        force_compact: options.force_compact,
         worker_threads: worker_threads(options.par),
         prevout_fetch_threads: options.prevout_fetch_threads,
         reindex: options.reindex,

@@ -51,6 +51,8 @@ pub struct Options {
     pub db_batch: u64,
     /// Ends the process at one in that many database write batches, for tests of recovery (`-dbcrashratio`).
     pub crash_ratio: Option<i32>,
+    /// Compact the databases when they are opened (`-forcecompactdb`).
+    pub force_compact: bool,
     /// Script verification threads as `-par` counts them: 0 is automatic, negative leaves that many cores free.
     pub par: i32,
     /// Threads that fetch a block's inputs ahead (`-prevoutfetchthreads`).
@@ -107,6 +109,7 @@ impl Options {
             db_cache: 450 << 20,
             db_batch: 32 << 20,
             crash_ratio: None,
+            force_compact: false,
             par: 0,
             prevout_fetch_threads: 8,
             reindex: false,

@@ -63,6 +63,7 @@ pub(crate) fn read(args: &Args, chain: Chain, paths: &Paths) -> Result<Options, 
         options.db_batch = args.get_int("dbbatchsize").max(0).unsigned_abs();
     }
     options.crash_ratio = args.is_set("dbcrashratio").then(|| clamp_i32(args.get_int("dbcrashratio")));
+    options.force_compact = args.get_bool("forcecompactdb");
     options.par = clamp_i32(args.get_int("par"));
     if args.is_set("prevoutfetchthreads") {
         let threads = args.get_int("prevoutfetchthreads");
