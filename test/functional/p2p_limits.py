@@ -103,6 +103,8 @@ def run(t):
     # Of 100, 11 are kept for connections of our own.
     wait_until(lambda: node.rpc.getnetworkinfo()["connections_in"] == 89, "full")
     equal(node.rpc.getblockcount(), 120)
+    t.step("one that comes later gets a place all the same")
+    Peer(node).sync()
     for peer in silent:
         peer.close()
     wait_for_peers(node, 0)

@@ -44,6 +44,19 @@ pub(crate) fn is_local(address: IpAddr) -> bool {
     }
 }
 
+/// Returns what addresses of one provider share: 16 bits of an IPv4 address, 32 of an IPv6 one. All that cannot be
+/// reached from elsewhere are one group.
+pub(crate) fn group(address: IpAddr) -> [u8; 5] {
+    match address.to_canonical() {
+        address if !is_routable(address) => [0; 5],
+        IpAddr::V4(address) => [4, address.octets()[0], address.octets()[1], 0, 0],
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.octets();
+            [6, a, b, c, d]
+        }
+    }
+}
+
 /// Says whether an address can be reached from anywhere.
 pub(crate) fn is_routable(address: IpAddr) -> bool {
     if is_local(address) {

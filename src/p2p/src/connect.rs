@@ -1,5 +1,7 @@
 //! Makes connections: takes those of peers, and the ones the user asked for (`-connect`, `-addnode`, `addnode`).
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +10,8 @@ use rand::seq::SliceRandom;
 
 use crate::address;
 use crate::config::{Bind, Config};
-use crate::link::{ConnectionKind, Link, LinkInfo, LinkOptions};
+use crate::eviction::{self, Candidate};
+use crate::link::{ConnectionKind, Link, LinkInfo, LinkOptions, Merits};
 use crate::links::Links;
 use crate::permissions::Permissions;
 use crate::socket::Waker;
@@ -29,6 +32,7 @@ pub(crate) struct Connector {
     pub links: Links,
     pub waker: Arc<Waker>,
     pub options: LinkOptions,
+    group_key: RandomState,
     added: Mutex<Vec<String>>,
     stopped: Mutex<bool>,
     stopping: Condvar,
@@ -48,6 +52,7 @@ impl Connector {
         Connector {
             links: Links::new(config.active),
             added: Mutex::new(config.add_nodes.clone()),
+            group_key: RandomState::new(),
             waker,
             options,
             config,
@@ -67,7 +72,7 @@ impl Connector {
             log::debug!(target: "net", "connection from {address} dropped: not accepting new connections");
             return;
         }
-        if self.links.count(ConnectionKind::is_inbound) >= self.config.limits.inbound {
+        if !self.make_room() {
             log::debug!(target: "net", "failed to find an eviction candidate - connection dropped (full)");
             return;
         }
@@ -75,6 +80,40 @@ impl Connector {
         if self.add(stream, address, name, ConnectionKind::Inbound, permissions) {
             log::debug!(target: "net", "connection from {address} accepted");
         }
+    }
+
+    /// Makes room for one more inbound connection: ends one that is not worth keeping if all places are taken. Returns
+    /// whether there is room.
+    fn make_room(&self) -> bool {
+        let mut links = self.links.all();
+        links.retain(|link| link.info.kind.is_inbound() && !link.is_over());
+        if links.len() < self.config.limits.inbound {
+            return true;
+        }
+        let candidates = links.iter().filter(|link| !link.info.permissions.has(Permissions::NO_BAN)).map(|link| {
+            let Merits { min_ping, last_block, last_transaction, relays } = link.merits();
+            Candidate {
+                id: link.info.id,
+                connected: link.info.connected,
+                min_ping,
+                last_block,
+                last_transaction,
+                relays,
+                group: self.group_key.hash_one(address::group(link.info.address.ip())),
+                is_local: address::is_local(link.info.address.ip()),
+            }
+        });
+        let Some(id) = eviction::select(candidates.collect()) else { return false };
+        if let Some(link) = links.iter().find(|link| link.info.id == id) {
+            log::debug!(
+                target: "net",
+                "selected {} connection for eviction, disconnecting {}",
+                link.info.kind.name(),
+                link.peer()
+            );
+            link.end();
+        }
+        true
     }
 
     /// Connects to a host, unless there is a connection to it. Waits until that is done or has failed.

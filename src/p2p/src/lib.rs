@@ -14,6 +14,7 @@
 mod address;
 mod config;
 mod connect;
+mod eviction;
 mod inbox;
 mod known;
 mod link;

@@ -102,8 +102,22 @@ pub(crate) struct Link {
     established: AtomicBool,
     last_send: AtomicI64,
     last_receive: AtomicI64,
+    merits: Mutex<Merits>,
     totals: Arc<Counters>,
     waker: Arc<Waker>,
+}
+
+/// What speaks for keeping a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Merits {
+    /// Shortest round trip.
+    pub min_ping: Option<std::time::Duration>,
+    /// When its last new block came, Unix seconds.
+    pub last_block: i64,
+    /// When its last transaction was accepted, Unix seconds.
+    pub last_transaction: i64,
+    /// It wants transactions.
+    pub relays: bool,
 }
 
 /// Bytes of all connections.
@@ -182,6 +196,7 @@ impl Link {
             established: AtomicBool::new(false),
             last_send: AtomicI64::new(0),
             last_receive: AtomicI64::new(0),
+            merits: Mutex::default(),
             totals: options.totals.clone(),
             waker: options.waker.clone(),
         })
@@ -216,6 +231,16 @@ impl Link {
     /// Notes that both sides know each other's version.
     pub(crate) fn set_established(&self) {
         self.established.store(true, Ordering::Release);
+    }
+
+    /// Notes what speaks for keeping the connection.
+    pub(crate) fn set_merits(&self, merits: Merits) {
+        *self.merits.lock().unwrap_or_else(PoisonError::into_inner) = merits;
+    }
+
+    /// Returns what speaks for keeping the connection.
+    pub(crate) fn merits(&self) -> Merits {
+        *self.merits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says whether both sides know each other's version.

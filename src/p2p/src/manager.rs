@@ -245,6 +245,9 @@ impl Manager {
         let Some((message, more)) = peer.link.next_message() else { return false };
         let result = self.handle(id, &message);
         self.judge(id, &message.name, message.payload.len(), result);
+        if let Some(peer) = self.peers.get(&id) {
+            peer.publish_merits();
+        }
         more || self.peers.get(&id).is_some_and(|peer| !peer.requests.is_empty())
     }
 

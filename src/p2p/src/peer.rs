@@ -18,7 +18,7 @@ pub(crate) use self::ping::Ping;
 pub(crate) use self::tx_relay::TxRelay;
 use crate::PeerId;
 use crate::config::{NODE_BLOOM, NODE_NETWORK, NODE_NETWORK_LIMITED, NODE_WITNESS};
-use crate::link::{ConnectionKind, Link};
+use crate::link::{ConnectionKind, Link, Merits};
 use crate::permissions::Permissions;
 use crate::presync::Presync;
 use crate::time::Time;
@@ -88,6 +88,16 @@ impl Peer {
             last_transaction: 0,
             last_block: 0,
         }
+    }
+
+    /// Lets those who decide which connection gives way know what speaks for this one.
+    pub(crate) fn publish_merits(&self) {
+        self.link.set_merits(Merits {
+            min_ping: self.ping.shortest,
+            last_block: self.last_block,
+            last_transaction: self.last_transaction,
+            relays: self.relay.as_ref().is_some_and(|relay| relay.wanted),
+        });
     }
 
     /// Sends it a message.

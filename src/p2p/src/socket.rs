@@ -17,6 +17,8 @@ use crate::time::{self, Time};
 
 /// Longest time between two looks at what is over.
 const INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+/// Connections accepted in one go.
+const MAX_ACCEPTED: usize = 64;
 /// Silence after which a connection is over.
 const SILENCE: Duration = Duration::from_secs(20 * 60);
 
@@ -161,9 +163,9 @@ fn wait<'a>(
     (accept.collect(), ready.collect())
 }
 
-/// Accepts the connections that wait.
+/// Accepts connections that wait: so many that those which give way for them are closed soon.
 fn accept_all(connector: &Connector, listener: &Listener) {
-    loop {
+    for _ in 0..MAX_ACCEPTED {
         match listener.socket.accept() {
             Ok((stream, address)) => connector.accepted(stream, address, &listener.bind),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
