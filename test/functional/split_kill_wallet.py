@@ -69,7 +69,9 @@ def run(t):
     wallet = node.wallet("w")
     history = {x["txid"]: x for x in wallet.listtransactions("*", 1000) if x["category"] == "send"}
     equal(set(history) >= set(paid), True, "payments in the wallet")
-    equal(set(history), mempool, "the wallet's payments are what was broadcast")
+    check(set(history) >= mempool, "the wallet has every payment that was broadcast")
+    # A payment is on disk before it is broadcast, and the kill may have come in between.
+    check(len(set(history) - mempool) <= 1, f"{set(history) - mempool} were never broadcast")
     fees = sum(x["fee"] for x in history.values())
     equal(wallet.getbalance(), 1000 - len(history) + fees)
     equal({wallet.gettransaction(txid)["confirmations"] for txid in paid}, {1})
