@@ -24,6 +24,9 @@ const CONNECTIONS: usize = 64;
 /// How long calls that are being served may take to end when the listener closes.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long closed connections may take to let go of what they held: clients may be slow to notice.
+const RELEASE_LIMIT: Duration = Duration::from_millis(250);
+
 /// Pause after a failure to accept, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -166,6 +169,7 @@ impl Listener {
             server.close();
         }
         // What the connections held is let go before the program goes on to its end.
+        let deadline = Instant::now() + RELEASE_LIMIT;
         for server in open.values() {
             server.connection().wait_idle(deadline.saturating_duration_since(Instant::now()));
         }
