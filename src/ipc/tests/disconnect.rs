@@ -1,5 +1,6 @@
 //! The five moments at which the other side can go away, and what its end leaves behind.
 
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -159,4 +160,22 @@ fn garbage_ends_the_connection() {
         drop(ours);
         ends(move || server.wait());
     }
+}
+
+#[test]
+fn a_closed_connection_ends_whatever_the_peer_does() {
+    // A peer that says nothing, one that sent half a message, and one that made a call; all stay connected.
+    for sent in [&[][..], &[0, 0, 0, 0, 9, 0, 0, 0]] {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (&ours).write_all(sent).unwrap();
+        let server = ipc::Server::start(theirs, "client", Arc::new(Once::new(gate("").0))).unwrap();
+        server.close();
+        ends(move || server.wait());
+        drop(ours);
+    }
+    let Link { init, server, client } = link(Once::new(gate("").0));
+    let _echo = init.make_echo().unwrap();
+    server.close();
+    ends(move || server.wait());
+    ends(move || client.wait());
 }
