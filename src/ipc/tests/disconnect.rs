@@ -1,11 +1,13 @@
 //! The five moments at which the other side can go away, and what its end leaves behind.
 
 use std::io::Write;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use capnp_rpc::rpc_capnp::message;
 use interfaces::{Error, RpcRequest};
 use testing::{FakeChain, RpcHook};
 
@@ -178,4 +180,19 @@ fn a_closed_connection_ends_whatever_the_peer_does() {
     server.close();
     ends(move || server.wait());
     ends(move || client.wait());
+}
+
+#[test]
+fn a_peer_that_asks_and_does_not_read_is_given_up() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let server = ipc::Server::start(theirs, "client", Arc::new(Once::new(gate("").0))).unwrap();
+    // More answers than the sockets hold.
+    for question in 0..20_000 {
+        let mut message = capnp::message::Builder::new_default();
+        message.init_root::<message::Builder<'_>>().init_bootstrap().set_question_id(question);
+        (&ours).write_all(&capnp::serialize::write_message_to_words(&message)).unwrap();
+    }
+    ours.shutdown(Shutdown::Write).unwrap();
+    ends(move || server.wait());
+    drop(ours);
 }

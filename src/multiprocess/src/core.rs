@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use crate::event_loop::{Command, Reactor};
+use crate::event_loop::{CallCommand, Command, Reactor};
 use crate::executor::{Executor, Spawner};
 use crate::io::Io;
 use crate::network::{Channel, Dirty};
@@ -119,7 +119,14 @@ impl Core {
                 return;
             }
             self.run_tasks();
-            self.fired.drain(..).for_each(|io| io.arm());
+            for io in std::mem::take(&mut self.fired) {
+                if io.is_deaf()
+                    && let Some(peer) = self.peer(io.id())
+                {
+                    peer.end_soon();
+                }
+                io.arm();
+            }
         }
     }
 
@@ -128,6 +135,7 @@ impl Core {
         loop {
             if catch_unwind(AssertUnwindSafe(|| self.executor.run())).is_err() {
                 log::error!(target: "ipc", "a task of the event loop panicked");
+                continue;
             }
             let dirty = std::mem::take(&mut *self.local.dirty.borrow_mut());
             if dirty.is_empty() {
@@ -152,6 +160,12 @@ impl Core {
         self.local.deadlines.borrow().iter().map(|(at, _)| *at).min()
     }
 
+    /// Has something dropped elsewhere: it may be the last to hold an object.
+    fn discard(&self, unwanted: impl Send + 'static) {
+        // The receiver outlives the core's sender.
+        let _ = self.local.chores.send(Box::new(move || drop(unwanted)));
+    }
+
     fn peer(&self, connection: u64) -> Option<Rc<Peer>> {
         self.local.peers.borrow().get(&connection).cloned()
     }
@@ -164,11 +178,14 @@ impl Core {
                     self.fired.push(peer.ready());
                 }
             }
-            Command::Call(call) => {
-                if let Some(peer) = self.peer(call.target.connection_id()) {
-                    peer.call(*call);
+            Command::Call(call) => match self.peer(call.target.connection_id()) {
+                Some(peer) => peer.call(*call),
+                None => {
+                    let CallCommand { answer, message, .. } = *call;
+                    drop(answer);
+                    self.discard(message);
                 }
-            }
+            },
             Command::Cancel { connection, ticket } => {
                 if let Some(peer) = self.peer(connection) {
                     peer.cancel(ticket);
@@ -180,8 +197,9 @@ impl Core {
                 }
             }
             Command::Served { connection, call, result, leftovers } => {
-                if let Some(peer) = self.peer(connection) {
-                    peer.served(call, result);
+                match self.peer(connection) {
+                    Some(peer) => peer.served(call, result),
+                    None => self.discard(result),
                 }
                 // The releases this queues are sent together with the result.
                 drop(leftovers);

@@ -36,6 +36,8 @@ struct Interest {
     full: bool,
     /// What the event loop's thread waits for.
     armed: EventFlags,
+    /// Nobody reads any more.
+    deaf: bool,
     closed: bool,
 }
 
@@ -64,7 +66,7 @@ impl Io {
 
     fn apply(&self, interest: &mut Interest) {
         let mut wanted = EventFlags::empty();
-        wanted.set(EventFlags::IN, !interest.led);
+        wanted.set(EventFlags::IN, !interest.led && !interest.deaf);
         wanted.set(EventFlags::OUT, interest.full);
         if interest.closed || wanted == interest.armed {
             return;
@@ -88,6 +90,21 @@ impl Io {
         interest.full = false;
     }
 
+    /// Has nobody wait for something to read: there is no more, or it is of no use.
+    pub(crate) fn set_deaf(&self) {
+        let mut interest = self.interest();
+        interest.deaf = true;
+        self.apply(&mut interest);
+        drop(interest);
+        self.wake();
+    }
+
+    /// Says whether there is nothing to read any more.
+    pub(crate) fn is_deaf(&self) -> bool {
+        let interest = self.interest();
+        interest.deaf || interest.closed
+    }
+
     /// Has the event loop's thread wait for room to write.
     pub(crate) fn set_full(&self) {
         let mut interest = self.interest();
@@ -98,7 +115,7 @@ impl Io {
     /// Makes the calling thread the leader, if nobody is.
     fn lead(&self) -> bool {
         let mut interest = self.interest();
-        if interest.led || interest.closed {
+        if interest.led || interest.deaf || interest.closed {
             return false;
         }
         interest.led = true;
@@ -165,8 +182,11 @@ impl<'a> Lead<'a> {
         Lead { io, held: false }
     }
 
-    /// Leads from now on, or still; `false` if another thread does.
+    /// Leads from now on, or still; `false` if another thread does, or there is nothing to lead any more.
     pub(crate) fn take(&mut self) -> bool {
+        if self.held && self.io.is_deaf() {
+            self.resign();
+        }
         self.held = self.held || self.io.lead();
         self.held
     }

@@ -31,6 +31,9 @@ const BUFFER: usize = 64 << 10;
 /// Most segments of a message, as in Cap'n Proto.
 const SEGMENTS: usize = 512;
 
+/// Reads in a row; then others get their turn.
+const READS: usize = 16;
+
 /// Slices given to one system call.
 const SLICES: usize = 64;
 
@@ -68,8 +71,10 @@ struct Incoming {
     end: usize,
     /// A message that is longer than what of it was read, and how much is there.
     long: Option<(OwnedSegments, usize)>,
-    /// The last read took all there was.
+    /// The last read took all there was, or it is the turn of others.
     drained: bool,
+    /// Reads of this turn.
+    reads: usize,
 }
 
 #[derive(Default)]
@@ -89,7 +94,7 @@ impl Channel {
             io,
             limits,
             dirty,
-            incoming: RefCell::new(Incoming { buffer, start: 0, end: 0, long: None, drained: false }),
+            incoming: RefCell::new(Incoming { buffer, start: 0, end: 0, long: None, drained: false, reads: 0 }),
             outgoing: RefCell::default(),
             broken: RefCell::default(),
             reader: Cell::default(),
@@ -100,7 +105,7 @@ impl Channel {
 
     /// Tries to read and write again.
     pub(crate) fn ready(&self) {
-        self.0.incoming.borrow_mut().drained = false;
+        self.0.incoming.borrow_mut().listen();
         self.0.reader.take().into_iter().for_each(Waker::wake);
         self.flush();
     }
@@ -118,6 +123,8 @@ impl Channel {
         drop(outgoing);
         drop(messages);
         if let Some(error) = failed {
+            // What arrived before is read first.
+            self.0.incoming.borrow_mut().listen();
             *self.0.broken.borrow_mut() = Some(error);
             self.0.reader.take().into_iter().for_each(Waker::wake);
         }
@@ -147,9 +154,14 @@ impl Channel {
 
     /// Returns the next message; `None` at the end.
     fn receive(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Reader<OwnedSegments>>, Error>> {
-        if let Some(error) = self.0.broken.borrow_mut().take() {
-            return Poll::Ready(Err(error));
+        let received = self.read(cx);
+        if matches!(received, Poll::Ready(Ok(None) | Err(_))) {
+            self.0.io.set_deaf();
         }
+        received
+    }
+
+    fn read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Reader<OwnedSegments>>, Error>> {
         let mut incoming = self.0.incoming.borrow_mut();
         loop {
             match incoming.take(&self.0.limits) {
@@ -158,6 +170,9 @@ impl Channel {
                 Err(error) => return Poll::Ready(Err(error)),
             }
             if incoming.drained {
+                if let Some(error) = self.0.broken.borrow_mut().take() {
+                    return Poll::Ready(Err(error));
+                }
                 self.0.reader.set(Some(cx.waker().clone()));
                 return Poll::Pending;
             }
@@ -174,13 +189,18 @@ impl Channel {
 }
 
 impl Incoming {
+    /// There may be more to read.
+    fn listen(&mut self) {
+        (self.drained, self.reads) = (false, 0);
+    }
+
     fn is_empty(&self) -> bool {
         self.start == self.end && self.long.is_none()
     }
 
     /// Reads into the long message or the buffer.
     fn read(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        let Incoming { buffer, start, end, long, drained } = self;
+        let Incoming { buffer, start, end, long, drained, reads } = self;
         let space = match long {
             Some((segments, there)) => &mut segments[*there..],
             None => {
@@ -194,7 +214,8 @@ impl Incoming {
         let wanted = space.len();
         let count = stream.read(space)?;
         // What comes after a short read shows as readable again; so does the end.
-        *drained = count > 0 && count < wanted;
+        *reads += 1;
+        *drained = count > 0 && (count < wanted || *reads >= READS);
         match long {
             Some((_, there)) => *there += count,
             None => *end += count,
@@ -454,7 +475,7 @@ mod tests {
     use super::*;
 
     fn incoming() -> Incoming {
-        Incoming { buffer: vec![0; 64].into_boxed_slice(), start: 0, end: 0, long: None, drained: false }
+        Incoming { buffer: vec![0; 64].into_boxed_slice(), start: 0, end: 0, long: None, drained: false, reads: 0 }
     }
 
     /// A message of one text, in as many segments as that takes.

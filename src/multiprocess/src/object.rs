@@ -90,7 +90,7 @@ fn call(
     let deadline = limit.map(|limit| Instant::now() + limit);
     let message = draft.finish();
 
-    thread.enter();
+    thread.enter(ticket);
     let mut id = 0;
     reactor.push_with(|| {
         id = shared.next_call();

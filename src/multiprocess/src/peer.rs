@@ -67,6 +67,15 @@ pub(crate) struct Peer {
     rpc_task: RefCell<Option<AbortHandle>>,
 }
 
+/// Ends a connection with its RPC system.
+struct Ended(Rc<Peer>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}
+
 /// Capabilities by number.
 #[derive(Default)]
 struct Slab {
@@ -148,10 +157,11 @@ impl Peer {
         *self.disconnector.borrow_mut() = Some(rpc.get_disconnector());
         let peer = self.clone();
         let task = self.local.spawner.spawn(async move {
+            // Also when the RPC system panics.
+            let peer = Ended(peer);
             if let Err(error) = rpc.await {
-                log::debug!(target: "ipc", "{}: {error}", peer.shared.options.peer);
+                log::debug!(target: "ipc", "{}: {error}", peer.0.shared.options.peer);
             }
-            peer.ended();
         });
         *self.rpc_task.borrow_mut() = Some(task);
     }
@@ -340,9 +350,13 @@ impl Peer {
     /// Takes the result of a call of theirs.
     pub(crate) fn served(&self, call: u64, result: Result<Message, Error>) {
         let sender = self.serving.borrow_mut().remove(&call);
-        if let Some(sender) = sender {
-            // The receiver is gone if the call was cancelled.
-            let _ = sender.send(result);
+        let unwanted = match sender {
+            Some(sender) => sender.send(result).err(),
+            None => Some(result),
+        };
+        // The call was cancelled. What it made may be the last to hold an object.
+        if let Some(result) = unwanted {
+            self.chore(Box::new(move || drop(result)));
         }
     }
 
@@ -350,6 +364,12 @@ impl Peer {
     pub(crate) fn end_serving(&self, call: u64) {
         let sender = self.serving.borrow_mut().remove(&call);
         drop(sender);
+    }
+
+    /// Gives the connection up after a while, however much there is to send.
+    pub(crate) fn end_soon(&self) {
+        self.local.end_at(Instant::now() + CLOSE_LIMIT, self.shared.id);
+        self.reactor.wake();
     }
 
     /// Ends the connection in an orderly way, or after a while in any.
@@ -363,8 +383,7 @@ impl Peer {
             let _ = disconnector.await;
             peer.ended();
         });
-        self.local.end_at(Instant::now() + CLOSE_LIMIT, self.shared.id);
-        self.reactor.wake();
+        self.end_soon();
     }
 
     /// Lets go of everything. Calls in progress fail, waiters wake.
@@ -377,9 +396,10 @@ impl Peer {
     /// What [`Self::ended`] does with a connection that is off the list.
     pub(crate) fn let_go(&self) {
         self.shared.mark_closed();
-        // A last word, if there is room for it.
+        // A last word, if there is room for it; the second time fails and lets go of what is left.
         self.channel.flush();
         self.shared.io.close();
+        self.channel.flush();
         if let Some(task) = self.rpc_task.take() {
             task.abort();
         }

@@ -39,8 +39,8 @@ pub(crate) struct ThreadContext {
 struct Inbox {
     answers: Vec<(u64, Answer)>,
     jobs: VecDeque<Job>,
-    /// How many calls the thread is waiting for, one inside the other.
-    depth: usize,
+    /// The calls the thread is waiting for, one inside the other.
+    waiting: Vec<u64>,
     place: Place,
     closed: bool,
 }
@@ -81,7 +81,7 @@ impl ThreadContext {
     /// Queues work; drops it, which answers it, if the thread neither serves nor waits.
     pub(crate) fn post(&self, job: Job) {
         let mut inbox = self.inbox();
-        if inbox.closed || (!self.serving && inbox.depth == 0) {
+        if inbox.closed || (!self.serving && inbox.waiting.is_empty()) {
             drop(inbox);
             drop(job);
             return;
@@ -110,13 +110,19 @@ impl ThreadContext {
     /// Hands over the answer to a call the thread is waiting for.
     fn answer(&self, call: u64, answer: Answer) {
         let mut inbox = self.inbox();
+        if !inbox.waiting.contains(&call) {
+            // Given up meanwhile.
+            drop(inbox);
+            drop(answer);
+            return;
+        }
         inbox.answers.push((call, answer));
         self.notify(inbox);
     }
 
     /// Notes that a call is about to be made whose answer will be waited for.
-    pub(crate) fn enter(&self) {
-        self.inbox().depth += 1;
+    pub(crate) fn enter(&self, call: u64) {
+        self.inbox().waiting.push(call);
     }
 
     /// Waits for the answer to `call`, running queued work meanwhile. `None` at the deadline. Leads the connection the
@@ -183,9 +189,10 @@ impl ThreadContext {
     /// Ends what [`Self::enter`] began. Answers no longer waited for are dropped.
     pub(crate) fn leave(&self, call: u64) {
         let mut inbox = self.inbox();
-        inbox.depth -= 1;
+        inbox.waiting.retain(|id| *id != call);
         inbox.answers.retain(|(id, _)| *id != call);
-        let stale = if inbox.depth == 0 && !self.serving { std::mem::take(&mut inbox.jobs) } else { VecDeque::new() };
+        let stale =
+            if inbox.waiting.is_empty() && !self.serving { std::mem::take(&mut inbox.jobs) } else { VecDeque::new() };
         drop(inbox);
         drop(stale);
     }
