@@ -101,6 +101,7 @@ def run(t):
     t.step("fee taken from the amount; all of it; with a fee rate")
     before = wallet.getbalance()
     txid = wallet.sendtoaddress(till, 1, subtractfeefromamount=True)
+    node.sync()
     got = [c["amount"] for c in shop.listunspent(0) if c["txid"] == txid][0]
     fee = -wallet.gettransaction(txid)["fee"]
     equal(before - wallet.getbalance(), got + fee)
