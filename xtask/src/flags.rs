@@ -59,6 +59,10 @@ xflags::xflags! {
         cmd reproduce {}
         /// Measure.
         cmd bench {
+            /// What: node or ipc; both if not given.
+            optional what: String
+            /// A shell command to run after the measurements of ipc, for comparison: it prints figures of its own.
+            optional --compare command: OsString
             /// Measure the build of depends, cold and warm. Takes minutes.
             optional --depends
         }

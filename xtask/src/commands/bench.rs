@@ -1,17 +1,27 @@
 //! `cargo xtask bench`: measures, side by side in one run. Build times of `depends` are measured only when asked for,
 //! since a cold build takes minutes.
 
+mod ipc;
 mod node;
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use xtask::depends::{self, Options};
 
 /// Runs the measurements asked for.
-pub fn run(root: &Path, depends: bool) -> Result<()> {
-    node::run(&root.join("src"))?;
+pub fn run(root: &Path, what: Option<&str>, compare: Option<&OsStr>, depends: bool) -> Result<()> {
+    if let Some(other) = what.filter(|what| !["ipc", "node"].contains(what)) {
+        bail!("'{other}' is nothing to measure: node and ipc are");
+    }
+    if what != Some("ipc") {
+        node::run(&root.join("src"))?;
+    }
+    if what != Some("node") {
+        ipc::run(root, compare)?;
+    }
     if depends {
         measure_depends(root)?;
     }
