@@ -2,9 +2,13 @@
 //! It is separate from refusals, which each method returns as data of its own.
 
 use std::fmt;
+use std::pin::Pin;
 
 /// Result of an interface call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Result of an interface call that is under way, on any executor; dropping it gives the call up.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 /// Why a call could not be carried out. Never says "no": a refusal is part of the method's own result type.
 #[derive(Debug, Clone, PartialEq, Eq)]

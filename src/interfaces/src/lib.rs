@@ -9,6 +9,9 @@
 //! Callbacks are traits too ([`ChainNotifications`], [`WalletNotifications`]); they run on a thread of the
 //! implementation's own, in order, with no lock held, and a [`Subscription`]'s drop cancels them.
 //!
+//! A method that a thread would spend its time waiting in may have a second form, `<method>_async`, that returns
+//! `Option<`[`BoxFuture`]`>`: `None` from an implementation that has the work done by the caller's thread anyway.
+//!
 //! **Invariant:** this crate does no I/O and knows neither Cap'n Proto nor any other crate of the workspace.
 #![forbid(unsafe_code)]
 
@@ -27,7 +30,7 @@ pub use chain::{
     FeePolicy, MempoolAncestry, MempoolRemovalReason, ScanPage, ScanRequest, ScannedBlock, WalletSettingUpdate,
 };
 pub use echo::Echo;
-pub use error::{Error, Result};
+pub use error::{BoxFuture, Error, Result};
 pub use init::{ClientV30, Init, ProcessConfig, Setting};
 pub use mining::{
     BlockCheck, BlockCheckOptions, BlockCreateOptions, BlockTemplate, BlockWaitOptions, CoinbaseTx, Mining, TipRef,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bitcoin::{Amount, FeeRate, OutPoint, Transaction, TxOut, Txid};
 
-use crate::{Result, RpcCommand, RpcError, RpcRequest, Subscription};
+use crate::{BoxFuture, Result, RpcCommand, RpcError, RpcRequest, Subscription};
 
 /// The wallet side of the program: finds, opens and serves wallets.
 ///
@@ -19,6 +19,11 @@ pub trait WalletLoader: Send + Sync {
 
     /// Executes one RPC command; the result is JSON text.
     fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, RpcError>>;
+
+    /// Like [`Self::execute_rpc`] without keeping the calling thread, where the work is done elsewhere.
+    fn execute_rpc_async(&self, _request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
+        None
+    }
 
     /// Returns the help text of one command; `None` if it is not the wallet's.
     fn rpc_help(&self, command: String) -> Result<Option<String>>;

@@ -16,6 +16,8 @@ pub struct Glue<'a> {
     /// Types whose conversions are needed: native name to schema id.
     pub(super) types: BTreeMap<String, u64>,
     todo: VecDeque<String>,
+    /// Objects are read as clients, not as what those implement.
+    pub(super) concrete: bool,
     /// Structs whose look in the trace is emitted.
     pub(super) shown: BTreeSet<String>,
 }
@@ -37,6 +39,7 @@ impl<'a> Glue<'a> {
             errors: Vec::new(),
             types: BTreeMap::new(),
             todo: VecDeque::new(),
+            concrete: false,
             shown: BTreeSet::new(),
         }
     }
@@ -252,7 +255,8 @@ impl<'a> Glue<'a> {
             },
             (Ty::Object(name), schema::Ty::Interface(_)) => {
                 self.check_object(place, name, ty, other);
-                format!("{name}Client::connect(imports.object(FromClientHook::into_client_hook({from}))?)")
+                let make = if self.concrete { "client" } else { "connect" };
+                format!("{name}Client::{make}(imports.object(FromClientHook::into_client_hook({from}))?)")
             }
             (Ty::Option(inner), schema::Ty::Struct(id)) => {
                 let Some(holder) = self.schema.structs.get(id) else { return String::new() };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::emit::Glue;
 use super::matching::{self, Fields, Pair};
-use super::native::{self, Ty};
+use super::native::{self, Concrete, Ty};
 use super::types::is_secret;
 use super::{schema, snake};
 
@@ -23,8 +23,9 @@ impl<'a> Glue<'a> {
         let name = &found.name;
         let table = snake(name).to_uppercase();
 
-        let (mut rows, mut client, mut serve, mut server) =
-            (String::new(), String::new(), String::new(), String::new());
+        let mut rows = String::new();
+        let (mut client, mut starts) = (String::new(), String::new());
+        let (mut serve, mut server) = (String::new(), String::new());
         let all = matching::flatten(self.schema, interface);
         for (index, ((owner, method), pair)) in all.iter().zip(&pairs).enumerate() {
             let context = self.has_context(owner, method);
@@ -41,7 +42,11 @@ impl<'a> Glue<'a> {
             )
             .expect("writing to a string");
             if let Some(pair) = pair {
-                client += &self.client_method(name, &table, index, context, pair);
+                let started = found.started.contains(&pair.native.name);
+                let (wait, start) =
+                    self.client_method(name, &format!("{table}.methods[{index}]"), context, started, pair);
+                client += &wait;
+                starts += &start;
                 server += &self.server_method(name, context, pair);
                 writeln!(serve, "{index} => self.serve_{}(call),", pair.native.name).expect("writing to a string");
             }
@@ -53,8 +58,10 @@ impl<'a> Glue<'a> {
              pub struct {name}Client {{ proxy: Proxy }}\n\
              impl {name}Client {{\n\
              /// Takes an object of another process to be a [`interfaces::{name}`].\n\
-             pub fn connect(object: Object) -> Arc<dyn interfaces::{name}> {{ \
-             Arc::new({name}Client {{ proxy: Proxy::new(object, &{table}) }}) }}\n}}\n\
+             pub fn connect(object: Object) -> Arc<dyn interfaces::{name}> {{ {name}Client::client(object) }}\n\
+             pub(crate) fn client(object: Object) -> Arc<{name}Client> {{ \
+             Arc::new({name}Client {{ proxy: Proxy::new(object, &{table}) }}) }}\n\
+             {starts}}}\n\
              impl interfaces::{name} for {name}Client {{\n{client}}}\n\n\
              /// A local [`interfaces::{name}`] as other processes call it.\n\
              pub struct {name}Server {{ object: Arc<dyn interfaces::{name}> }}\n\
@@ -84,13 +91,21 @@ impl<'a> Glue<'a> {
         is_context
     }
 
-    fn client_method(&mut self, name: &str, table: &str, index: usize, context: bool, pair: &Pair<'_>) -> String {
+    /// Emits a method of the client, which waits, and what it is made of beside its asynchronous form.
+    fn client_method(
+        &mut self,
+        name: &str,
+        table_row: &str,
+        context: bool,
+        started: bool,
+        pair: &Pair<'_>,
+    ) -> (String, String) {
         let Pair { native, schema: method, interface } = pair;
         let label = format!("{name}::{}", native.name);
         let (Some(params), Some(results)) =
             (self.schema.structs.get(&method.params), self.schema.structs.get(&method.results))
         else {
-            return String::new();
+            return Default::default();
         };
         let module = format!("{}::{}", interface.module, snake(&method.name));
 
@@ -98,27 +113,69 @@ impl<'a> Glue<'a> {
         let mut build = String::new();
         if context {
             fields.take("context");
-            build += "exports.context(out.reborrow().init_context());\n";
+            build += "let context = out.reborrow().init_context();\n\
+                      if lane { exports.lane_context(context) } else { exports.context(context) }\n";
         }
-        let (mut signature, mut show) = (String::new(), String::new());
+        let (mut owned, mut borrowed) = (String::new(), String::new());
+        let (mut passed, mut moved, mut show) = (String::new(), String::new(), String::new());
         for (index, arg) in native.args.iter().enumerate() {
             let at = format!("{label}({})", arg.name);
-            write!(signature, ", {}: {}", arg.name, arg.ty).expect("writing to a string");
-            build += &format!("{{ let {0} = &{0}; ", arg.name);
+            write!(owned, ", {}: {}", arg.name, arg.ty).expect("writing to a string");
+            write!(borrowed, ", {}: &{}", arg.name, arg.ty).expect("writing to a string");
+            write!(passed, ", &{}", arg.name).expect("writing to a string");
+            write!(moved, ", {}", arg.name).expect("writing to a string");
             build += &self.set_field(&mut fields, &arg.name, &at, &arg.name, &arg.ty);
-            build += "}\n";
             show += &show_arg(index, &label, &arg.name);
         }
         fields.finish(&label, self);
         let read = self.read_results(results, &label, &native.result);
-        format!(
-            "fn {0}(&self{signature}) -> interfaces::Result<{1}> {{ let method = &{table}.methods[{index}];\n\
-             convert::call(method, || {{ let mut draft = Draft::new(); {{ let exports = &draft.exports(); \
-             let mut out = draft.root::<{module}_params::Owned>();\n{build}}}\n\
-             let reply = self.proxy.call(method, draft, |text| {{ {show} Ok(()) }})?;\n\
-             let imports = reply.imports(); let from = reply.root::<{module}_results::Owned>()?;\n{read} }}) }}\n",
-            native.name, native.result
-        )
+        self.concrete = true;
+        let read_concrete = self.read_results(results, &label, &native.result);
+        self.concrete = false;
+
+        let (method, result, concrete) =
+            (&native.name, native.result.to_string(), Concrete(&native.result).to_string());
+        let reader = |name: &str, result: &str, read: &str| {
+            format!(
+                "fn {name}_{method}(reply: &Incoming) -> Result<{result}, Error> {{ let imports = reply.imports(); \
+                 let from = reply.root::<{module}_results::Owned>()?;\n{read} }}\n"
+            )
+        };
+        let (mut readers, mut read_started) = (reader("read", &result, &read), "read");
+        if concrete != result {
+            readers += &reader("read_client", &concrete, &read_concrete);
+            read_started = "read_client";
+        }
+        let mut wait = format!(
+            "fn {method}(&self{owned}) -> interfaces::Result<{result}> {{ let method = &{table_row};\n\
+             convert::call(method, || {{ let draft = Self::draft_{method}(false{passed})?;\n\
+             Self::read_{method}(&self.proxy.call(method, draft, |text| {{ {show} Ok(()) }})?) }}) }}\n"
+        );
+        if started {
+            wait += &format!(
+                "fn {method}_async(&self{borrowed}) -> Option<interfaces::BoxFuture<{result}>> {{ \
+                 Some(Box::pin(self.start_{method}({}))) }}\n",
+                moved.trim_start_matches(", ")
+            );
+        }
+        let (args, future) = (
+            passed.trim_start_matches(", "),
+            format!("impl Future<Output = interfaces::Result<{concrete}>> + Send + use<>"),
+        );
+        let start = format!(
+            "fn draft_{method}(lane: bool{borrowed}) -> Result<Draft, Error> {{ let mut draft = Draft::new(); \
+             {{ let exports = &draft.exports(); let mut out = draft.root::<{module}_params::Owned>();\n{build}}}\n\
+             Ok(draft) }}\n{readers}\
+             /// Starts [`interfaces::{name}::{method}`]; the future is its result, and dropping it cancels the call.\n\
+             pub fn {method}_async(&self{owned}) -> {future} {{ self.start_{method}({args}) }}\n\
+             fn start_{method}(&self{borrowed}) -> {future} {{\n\
+             let method = &{table_row};\n\
+             let started = Self::draft_{method}(true{moved})\
+             .map(|draft| self.proxy.start(method, draft, |text| {{ {show} Ok(()) }}));\n\
+             async move {{ let answer = match started {{ Ok(reply) => reply.await, Err(error) => Err(error) }};\n\
+             convert::call(method, || Self::{read_started}_{method}(&answer?)) }} }}\n"
+        );
+        (wait, start)
     }
 
     fn server_method(&mut self, name: &str, context: bool, pair: &Pair<'_>) -> String {

@@ -15,6 +15,8 @@ pub struct Native {
 pub struct Trait {
     pub name: String,
     pub methods: Vec<Method>,
+    /// Methods that the trait also has in a form whose result is a future, named like them with [`ASYNC`].
+    pub started: Vec<String>,
 }
 
 pub struct Method {
@@ -73,6 +75,9 @@ pub enum Ty {
     Result(Box<Ty>, Box<Ty>),
 }
 
+/// Ends the names of provided methods that start a call and return `Option<interfaces::BoxFuture<T>>`.
+pub const ASYNC: &str = "_async";
+
 /// Types of the bitcoin crate that travel as bytes.
 const BITCOIN: &[&str] =
     &["Txid", "Wtxid", "BlockHash", "TxMerkleNode", "Transaction", "Block", "Header", "ScriptBuf", "OutPoint", "TxOut"];
@@ -83,6 +88,21 @@ impl Ty {
     /// Travels as bytes of which there are never none, so that no bytes stand for "none".
     pub fn empty_is_none(&self) -> bool {
         matches!(self, Ty::Bitcoin(name) if name == "Transaction" || name == "Block")
+    }
+}
+
+/// A type as an asynchronous client returns it: objects are clients, too.
+pub struct Concrete<'a>(pub &'a Ty);
+
+impl fmt::Display for Concrete<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ty::Object(name) => write!(f, "Arc<{name}Client>"),
+            Ty::Option(inner) => write!(f, "Option<{}>", Concrete(inner)),
+            Ty::List(inner) => write!(f, "Vec<{}>", Concrete(inner)),
+            Ty::Result(ok, err) => write!(f, "Result<{}, {}>", Concrete(ok), Concrete(err)),
+            other => other.fmt(f),
+        }
     }
 }
 
@@ -125,13 +145,19 @@ fn add(native: &mut Native, item: Item) -> Result<(), String> {
     match item {
         Item::Trait(item) => {
             let name = item.ident.to_string();
-            let mut methods = Vec::new();
+            let (mut methods, mut started) = (Vec::new(), Vec::new());
             for inner in item.items {
                 let TraitItem::Fn(function) = inner else { continue };
+                // No method of its own: it says how another can be called.
+                let ident = function.sig.ident.to_string();
+                if let Some(of) = ident.strip_suffix(ASYNC).filter(|_| function.default.is_some()) {
+                    started.push(of.to_owned());
+                    continue;
+                }
                 let context = format!("{name}.{}", function.sig.ident);
                 methods.push(method(function.sig).map_err(|error| format!("{context}: {error}"))?);
             }
-            native.traits.push(Trait { name, methods });
+            native.traits.push(Trait { name, methods, started });
         }
         Item::Struct(item) => {
             let name = item.ident.to_string();

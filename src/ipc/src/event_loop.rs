@@ -2,11 +2,19 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use multiprocess::EventLoop;
+use multiprocess::{EventLoop, Host};
 
 use crate::{Error, Result};
 
 static SHARED: Mutex<Option<EventLoop>> = Mutex::new(None);
+
+/// Lets a thread with a poll loop of its own do the event loop's waiting; `None` if one does already.
+///
+/// # Errors
+/// If the event loop cannot be started.
+pub fn host() -> Result<Option<Host>> {
+    Ok(event_loop()?.host())
+}
 
 /// Returns the event loop, started at the first call.
 pub(crate) fn event_loop() -> Result<EventLoop> {

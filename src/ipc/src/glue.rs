@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use capnp::capability::FromClientHook;
 use multiprocess::{
-    Draft, Error, Exports, Imports, Interface, Kind, Method, Object, Proxy, ServerCall, Service, Short,
+    Draft, Error, Exports, Imports, Incoming, Interface, Kind, Method, Object, Proxy, ServerCall, Service, Short,
 };
 
 use crate::show::Show;

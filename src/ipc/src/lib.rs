@@ -26,8 +26,20 @@ mod show;
 mod socket;
 mod spawn;
 
+/// Objects of other processes, with an asynchronous form of every method: `<method>_async` starts the call, and the
+/// future it returns is the result on any executor. Dropping the future cancels the call. Objects that such a call
+/// returns are clients again.
+pub mod client {
+    pub use crate::glue::{
+        BlockTemplateClient, BlockTemplateV30Client, ChainClient, EchoClient, InitClient, MiningClient,
+        MiningV30Client, RpcClient, WalletClient, WalletLoaderClient,
+    };
+}
+
 pub use address::{BindAddress, Place};
 pub use error::{Error, Result};
+pub use event_loop::host;
 pub use listen::{Guest, Listener, listen};
+pub use multiprocess::Host;
 pub use serve::{Server, serve_fd, serve_socket};
-pub use spawn::{Connection, connect, connect_socket, find_program, spawn, spawn_with};
+pub use spawn::{Connection, connect, connect_client, connect_on, connect_socket, find_program, spawn, spawn_with};

@@ -62,11 +62,23 @@ pub fn spawn_with(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsSt
 /// # Errors
 /// If nothing can be set up.
 pub fn connect_socket(socket: impl Into<OwnedFd>, peer: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
+    let (link, init) = connect_on(&event_loop()?, socket, peer)?;
+    Ok((link, init))
+}
+
+/// Like [`connect_socket`], on an event loop of the caller's, and for asynchronous calls.
+///
+/// # Errors
+/// As [`connect_socket`].
+pub fn connect_on(
+    event_loop: &multiprocess::EventLoop,
+    socket: impl Into<OwnedFd>,
+    peer: &str,
+) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
     let options = Options { peer: peer.to_owned(), ..Options::default() };
     let stream = UnixStream::from(socket.into());
-    let (link, object) =
-        multiprocess::Connection::connect(&event_loop()?, stream, &INIT, options).map_err(Error::Setup)?;
-    Ok((link, InitClient::connect(object)))
+    let (link, object) = multiprocess::Connection::connect(event_loop, stream, &INIT, options).map_err(Error::Setup)?;
+    Ok((link, InitClient::client(object)))
 }
 
 /// Connects to a program that listens; returns its bootstrap object and the connection, which ends when it is dropped.
@@ -75,7 +87,20 @@ pub fn connect_socket(socket: impl Into<OwnedFd>, peer: &str) -> Result<(multipr
 /// # Errors
 /// [`Error::Connect`] if nobody listens there; the others if the address makes no sense or nothing can be set up.
 pub fn connect(address: &str, datadir: &Path, name: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
-    connect_socket(crate::socket::connect(&crate::address::unix(address, datadir, name)?)?, name)
+    let (link, init) = connect_client(address, datadir, name)?;
+    Ok((link, init))
+}
+
+/// Like [`connect`], for asynchronous calls.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_client(
+    address: &str,
+    datadir: &Path,
+    name: &str,
+) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
+    connect_on(&event_loop()?, crate::socket::connect(&crate::address::unix(address, datadir, name)?)?, name)
 }
 
 impl Connection {

@@ -1,6 +1,7 @@
 //! The interfaces over real connections, both ends in this process.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod asynchronous;
 mod calls;
 mod contract;
 mod disconnect;

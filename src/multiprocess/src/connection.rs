@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::event_loop::{Command, EventLoop};
 use crate::io::Io;
+use crate::reply::Lanes;
 use crate::{Interface, Object, Service};
 
 /// Limits and names of a connection.
@@ -18,6 +19,8 @@ pub struct Options {
     pub message_bytes: usize,
     /// Most threads made for the other side.
     pub threads: usize,
+    /// Most threads asked of the other side for calls that no thread waits for; so many are served at once.
+    pub lanes: usize,
     /// How long a dropped object may wait for the other side to destroy it.
     pub destroy_timeout: Duration,
 }
@@ -28,6 +31,7 @@ impl Default for Options {
             peer: "peer".to_owned(),
             message_bytes: 1 << 30,
             threads: 256,
+            lanes: 16,
             destroy_timeout: Duration::from_secs(5),
         }
     }
@@ -70,6 +74,7 @@ pub(crate) struct Shared {
     next_call: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
+    pub(crate) lanes: Lanes,
 }
 
 #[derive(Default)]
@@ -97,6 +102,7 @@ impl Shared {
             next_call: AtomicU64::new(1),
             state: Mutex::default(),
             changed: Condvar::new(),
+            lanes: Lanes::default(),
         }))
     }
 

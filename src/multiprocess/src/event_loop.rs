@@ -4,19 +4,22 @@
 //! one carries it out, together with those of others, unless some thread is doing that already. The event loop's own
 //! thread serves the connections that no thread leads (see [`crate::io`]).
 //!
+//! A program that waits for descriptors anyway can do that thread's work as well ([`EventLoop::host`]): what comes over
+//! a connection then wakes no thread in between.
+//!
 //! **Invariant:** a command always ends. One that cannot be carried out is dropped, and what it carries (an answer
 //! owed, a served call's result) answers itself when dropped. Inside the lock there is I/O and copying of messages,
 //! and no user code but the destructor of an object whose call came too late for its thread: it must not wait.
 
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io::Errno;
 
 use crate::connection::{Role, Shared};
 use crate::core::{Chore, Core};
@@ -56,6 +59,17 @@ pub(crate) struct Reactor {
     epoll: Arc<OwnedFd>,
     /// Wakes the event loop's thread.
     wake: OwnedFd,
+    /// Where the event loop's thread waits while another does its work.
+    hosted: Mutex<Hosted>,
+    unhosted: Condvar,
+}
+
+#[derive(Default)]
+struct Hosted {
+    /// Another thread does the work.
+    hosted: bool,
+    /// There is something to look at again.
+    woken: bool,
 }
 
 #[derive(Default)]
@@ -76,7 +90,14 @@ impl Reactor {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
         let core = Mutex::new(Some(Core::new(chores)));
-        Ok(Arc::new(Reactor { pending: Mutex::default(), core, epoll: Arc::new(epoll), wake }))
+        Ok(Arc::new(Reactor {
+            pending: Mutex::default(),
+            core,
+            epoll: Arc::new(epoll),
+            wake,
+            hosted: Mutex::default(),
+            unhosted: Condvar::new(),
+        }))
     }
 
     /// Carries out a command, or leaves it to the thread that runs the core now; drops it if the loop has ended.
@@ -160,11 +181,57 @@ impl Reactor {
     pub(crate) fn wake(&self) {
         // It fails only if so many wakes are waiting that one more makes no difference.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        self.hosted().woken = true;
+        self.unhosted.notify_all();
+    }
+
+    fn hosted(&self) -> MutexGuard<'_, Hosted> {
+        self.hosted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn close(&self) {
         self.pending().closed = true;
         self.wake();
+    }
+
+    /// Waits while another thread does the work, until woken and at most for a time; `false` if none does.
+    fn wait_unhosted(&self, limit: Option<Duration>) -> bool {
+        let mut hosted = self.hosted();
+        if hosted.hosted && !hosted.woken {
+            hosted = match limit {
+                None => self.unhosted.wait(hosted).unwrap_or_else(PoisonError::into_inner),
+                Some(limit) => self.unhosted.wait_timeout(hosted, limit).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+        hosted.woken = false;
+        hosted.hosted
+    }
+
+    /// Says who does the work, and returns what was the case before.
+    fn set_hosted(&self, hosted: bool) -> bool {
+        let before = std::mem::replace(&mut self.hosted().hosted, hosted);
+        self.wake();
+        before
+    }
+
+    /// Waits for sockets and queues what they have; returns how many events there were.
+    fn poll(&self, space: &mut [MaybeUninit<epoll::Event>], timeout: Option<&Timespec>) -> rustix::io::Result<usize> {
+        let events = match epoll::wait(&self.epoll, space, timeout) {
+            Ok((events, _)) => events,
+            Err(Errno::INTR) => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        for event in &*events {
+            match event.data.u64() {
+                WAKE => {
+                    let mut count = [0; 8];
+                    // A wake that is gone already was seen already.
+                    let _ = rustix::io::read(&self.wake, &mut count);
+                }
+                connection => drop(self.append(|| Command::Ready { connection })),
+            }
+        }
+        Ok(events.len())
     }
 
     /// Serves sockets until closed: what the event loop's thread does.
@@ -176,23 +243,12 @@ impl Reactor {
             self.run_pending();
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-            let events = match epoll::wait(&self.epoll, &mut space, timeout.as_ref()) {
-                Ok((events, _)) => events,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => {
-                    log::error!(target: "ipc", "the event loop cannot wait: {error}");
-                    break;
-                }
-            };
-            for event in events {
-                match event.data.u64() {
-                    WAKE => {
-                        let mut count = [0; 8];
-                        // A wake that is gone already was seen already.
-                        let _ = rustix::io::read(&self.wake, &mut count);
-                    }
-                    connection => drop(self.append(|| Command::Ready { connection })),
-                }
+            if self.wait_unhosted(left) {
+                continue;
+            }
+            if let Err(error) = self.poll(&mut space, timeout.as_ref()) {
+                log::error!(target: "ipc", "the event loop cannot wait: {error}");
+                break;
             }
         }
         self.close();
@@ -219,7 +275,47 @@ impl Drop for Owner {
     }
 }
 
+/// The event loop as a thread with a poll loop of its own runs it. Dropping it gives the work back.
+///
+/// Whenever its descriptor is readable, [`Host::turn`] is due.
+pub struct Host {
+    owner: Arc<Owner>,
+}
+
+impl Host {
+    /// Serves the sockets that have something to read or room to write. Does not wait.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn turn(&self) -> std::io::Result<()> {
+        let mut space = [const { MaybeUninit::uninit() }; EVENTS];
+        let reactor = &self.owner.reactor;
+        // Until nothing is left, for those who are told only of changes.
+        while reactor.poll(&mut space, Some(&Timespec::default()))? > 0 {
+            reactor.run_pending();
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Host {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.owner.reactor.epoll.as_fd()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.owner.reactor.set_hosted(false);
+    }
+}
+
 impl EventLoop {
+    /// Lets the caller do the event loop's waiting; `None` if somebody does already.
+    pub fn host(&self) -> Option<Host> {
+        (!self.owner.reactor.set_hosted(true)).then(|| Host { owner: self.owner.clone() })
+    }
+
     /// Starts the threads.
     ///
     /// # Errors

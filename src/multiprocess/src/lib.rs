@@ -23,6 +23,7 @@ mod message;
 mod network;
 mod object;
 mod peer;
+mod reply;
 mod server;
 mod service;
 mod slot;
@@ -32,9 +33,10 @@ mod trace;
 
 pub use connection::{Connection, Options};
 pub use error::Error;
-pub use event_loop::EventLoop;
+pub use event_loop::{EventLoop, Host};
 pub use message::{Draft, Exports, Imports, Incoming};
 pub use object::{Object, Proxy};
+pub use reply::Reply;
 pub use service::{Interface, Kind, Method, ServerCall, Service};
 pub use trace::Short;
 

@@ -122,6 +122,11 @@ impl Exports {
         context.set_callback_thread(capnp::capability::FromClientHook::new(self.add(Cap::CallbackThread)));
     }
 
+    /// Fills in the context of a call that no thread waits for ([`crate::Object::start`]).
+    pub fn lane_context(&self, mut context: proxy_capnp::context::Builder<'_>) {
+        context.set_thread(capnp::capability::FromClientHook::new(self.add(Cap::RequestThread)));
+    }
+
     fn add(&self, cap: Cap) -> Box<dyn ClientHook> {
         let mut caps = self.0.borrow_mut();
         caps.push(cap);

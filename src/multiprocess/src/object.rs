@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::connection::Shared;
 use crate::event_loop::{CallCommand, Command};
 use crate::message::{Draft, Incoming};
+use crate::reply::Reply;
 use crate::thread::{self, AnswerTo};
 use crate::trace::{self, Short};
 use crate::{Error, Interface, Kind, Method, shape_capnp};
@@ -23,8 +24,11 @@ struct Held {
     cap: usize,
 }
 
-/// Numbers calls so that a thread can tell their answers apart.
-static NEXT_TICKET: AtomicU64 = AtomicU64::new(1);
+/// Returns a number for a call, by which its answer and its end are told apart from those of others.
+pub(crate) fn next_ticket() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 impl Object {
     pub(crate) fn new(shared: Arc<Shared>, cap: usize) -> Self {
@@ -67,6 +71,23 @@ impl Object {
     ) -> Result<Incoming, Error> {
         call(self, method, draft, Some(limit), arguments)
     }
+
+    /// Calls a method without waiting: the call leaves now, the future is its results, and dropping the future gives it
+    /// up. What the other side calls back meanwhile runs on threads made for it.
+    ///
+    /// The draft's context is one of [`crate::Exports::lane_context`]. Calls made this way are in no order.
+    pub fn start(
+        &self,
+        method: &'static Method,
+        draft: Draft,
+        arguments: impl FnOnce(&mut Short) -> fmt::Result,
+    ) -> Reply {
+        Reply::start(self.clone(), method, draft.finish(), arguments)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.held.shared
+    }
 }
 
 fn call(
@@ -85,7 +106,7 @@ fn call(
     }
     let reactor = shared.event_loop.reactor();
     let (thread, caller) = thread::current(reactor, shared.id);
-    let ticket = NEXT_TICKET.fetch_add(1, Ordering::Relaxed);
+    let ticket = next_ticket();
     let start = trace::enabled().then(Instant::now);
     let deadline = limit.map(|limit| Instant::now() + limit);
     let message = draft.finish();
@@ -94,13 +115,12 @@ fn call(
     let mut id = 0;
     reactor.push_with(|| {
         id = shared.next_call();
-        let answer = AnswerTo::new(thread.clone(), ticket);
+        let answer = AnswerTo::thread(thread.clone(), ticket);
         let thread = thread.clone();
         Command::Call(Box::new(CallCommand { target: target.clone(), method, message, thread, caller, ticket, answer }))
     });
     if start.is_some() {
-        let text = trace::shorten(arguments);
-        log::debug!(target: "ipc", "{} IPC client send #{id} {}({text})", shared.options.peer, method.name);
+        trace::sent(&shared.options.peer, id, method.name, arguments);
     }
     let answer = thread.wait(ticket, deadline, reactor, &shared.io);
     thread.leave(ticket);
@@ -110,12 +130,7 @@ fn call(
         Err(Error::TimedOut)
     });
     if let Some(start) = start {
-        let time = trace::micros(start.elapsed());
-        let status = result.as_ref().err().map_or_else(
-            || "ok".to_owned(),
-            |error| trace::shorten(|out| fmt::Write::write_fmt(out, format_args!("error: {error}"))),
-        );
-        log::debug!(target: "ipc", "{} IPC client recv #{id} {} {time} {status}", shared.options.peer, method.name);
+        trace::received(&shared.options.peer, id, method.name, start, result.as_ref().err());
     }
     Ok(Incoming::new(result?))
 }

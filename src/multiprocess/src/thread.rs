@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use futures::channel::oneshot;
+
 use crate::event_loop::{Command, Reactor};
 use crate::io::{Io, Lead};
 use crate::message::Message;
@@ -243,28 +245,43 @@ fn run(job: Job) {
 }
 
 /// The right to answer one call. Dropped without an answer, it answers that the connection is gone.
-pub(crate) struct AnswerTo {
-    thread: Arc<ThreadContext>,
-    call: u64,
-    answered: bool,
+pub(crate) struct AnswerTo(Option<Asker>);
+
+/// Who asked.
+enum Asker {
+    Thread { thread: Arc<ThreadContext>, call: u64 },
+    Future(oneshot::Sender<Answer>),
 }
 
 impl AnswerTo {
-    pub(crate) fn new(thread: Arc<ThreadContext>, call: u64) -> Self {
-        AnswerTo { thread, call, answered: false }
+    /// Answers a thread that waits.
+    pub(crate) fn thread(thread: Arc<ThreadContext>, call: u64) -> Self {
+        AnswerTo(Some(Asker::Thread { thread, call }))
+    }
+
+    /// Answers a future.
+    pub(crate) fn future() -> (Self, oneshot::Receiver<Answer>) {
+        let (sender, receiver) = oneshot::channel();
+        (AnswerTo(Some(Asker::Future(sender))), receiver)
     }
 
     pub(crate) fn send(mut self, answer: Answer) {
-        self.answered = true;
-        self.thread.answer(self.call, answer);
+        self.deliver(answer);
+    }
+
+    fn deliver(&mut self, answer: Answer) {
+        match self.0.take() {
+            Some(Asker::Thread { thread, call }) => thread.answer(call, answer),
+            // An error means that it was given up meanwhile.
+            Some(Asker::Future(sender)) => drop(sender.send(answer)),
+            None => {}
+        }
     }
 }
 
 impl Drop for AnswerTo {
     fn drop(&mut self) {
-        if !self.answered {
-            self.thread.answer(self.call, Err(Error::Disconnected));
-        }
+        self.deliver(Err(Error::Disconnected));
     }
 }
 

@@ -3,7 +3,9 @@
 //! **Invariant:** with the trace off, nothing is formatted.
 
 use std::fmt::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::Error;
 
 /// Longest text of one call's arguments.
 const LIMIT: usize = 200;
@@ -42,6 +44,20 @@ pub(crate) fn shorten(format: impl FnOnce(&mut Short) -> fmt::Result) -> String 
 /// Says whether the trace is on.
 pub(crate) fn enabled() -> bool {
     log::log_enabled!(target: "ipc", log::Level::Debug)
+}
+
+/// Notes a call of ours that left.
+pub(crate) fn sent(peer: &str, id: u64, method: &str, arguments: impl FnOnce(&mut Short) -> fmt::Result) {
+    let text = shorten(arguments);
+    log::debug!(target: "ipc", "{peer} IPC client send #{id} {method}({text})");
+}
+
+/// Notes that a call of ours came back.
+pub(crate) fn received(peer: &str, id: u64, method: &str, start: Instant, error: Option<&Error>) {
+    let time = micros(start.elapsed());
+    let status =
+        error.map_or_else(|| "ok".to_owned(), |error| shorten(|out| out.write_fmt(format_args!("error: {error}"))));
+    log::debug!(target: "ipc", "{peer} IPC client recv #{id} {method} {time} {status}");
 }
 
 /// Prints a duration in microseconds.

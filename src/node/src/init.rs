@@ -77,14 +77,18 @@ pub(crate) struct Paths {
 }
 
 /// Who else takes part, in this process or in others.
-struct Parties {
-    wallet: Option<WalletFactory>,
-    listen: Option<Listen>,
+#[derive(Default)]
+pub struct Parties {
+    /// Makes the wallet side.
+    pub wallet: Option<WalletFactory>,
+    /// Serves `-ipcbind`, for the programs that have that option.
+    pub listen: Option<Listen>,
+    /// Makes what the HTTP server's thread does besides, where the wallet's answers come over a socket.
+    pub companion: Option<Box<dyn FnOnce() -> std::io::Result<Option<Box<dyn rpc::server::Companion>>>>>,
 }
 
-/// Runs a node from its command line, the program's name included, until it is asked to stop. `listen` serves
-/// `-ipcbind`, for the programs that have that option.
-pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>, listen: Option<Listen>) -> ExitCode {
+/// Runs a node from its command line, the program's name included, until it is asked to stop.
+pub fn run(argv: Vec<OsString>, program: Program, parties: Parties) -> ExitCode {
     common::datadir::set_private_umask();
     common::logging::install();
     let start_time = common::clock::system_now();
@@ -117,7 +121,7 @@ pub fn run(argv: Vec<OsString>, program: Program, wallet: Option<WalletFactory>,
         }
         other => other,
     };
-    match start(&args, &shutdown, Parties { wallet, listen }, start_time, &mut running) {
+    match start(&args, &shutdown, parties, start_time, &mut running) {
         Ok(()) => {
             if let Some(parent) = parent {
                 parent.started();
@@ -171,7 +175,7 @@ fn information(args: &Args) -> Option<String> {
 fn start(
     args: &Arc<Args>,
     shutdown: &Arc<Shutdown>,
-    Parties { wallet, listen }: Parties,
+    Parties { wallet, listen, companion }: Parties,
     start_time: i64,
     running: &mut Running,
 ) -> Result<(), Failure> {
@@ -271,6 +275,11 @@ fn start(
     }
     if let Some((factory, config)) = wallet {
         load_wallets(&context, factory, config)?;
+        if let (Some(server), Some(make)) = (&running.server, companion)
+            && let Some(companion) = make().map_err(|error| format!("Cannot serve the wallet process: {error}"))?
+        {
+            server.accompany(companion);
+        }
     }
     network::start(&context, connections.automatic)?;
     finish(args, &context, &registry);

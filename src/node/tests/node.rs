@@ -111,7 +111,11 @@ impl Node {
                 reach.send(clients).unwrap();
                 Ok(Box::new(NoSocket))
             });
-            node::run(argv.into_iter().map(Into::into).collect(), Program::BitcoinNode, Some(factory), Some(listen))
+            node::run(
+                argv.into_iter().map(Into::into).collect(),
+                Program::BitcoinNode,
+                node::Parties { wallet: Some(factory), listen: Some(listen), companion: None },
+            )
         });
         let clients = reached.recv_timeout(Duration::from_secs(60)).expect("the node listens");
         let (config, chain) = receiver.recv_timeout(Duration::from_secs(60)).expect("the node starts");

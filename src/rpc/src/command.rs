@@ -19,4 +19,4 @@ pub use call::Call;
 pub use help::{example_cli, example_cli_named, example_rpc};
 pub use request::Request;
 pub use result::{Res, ResType};
-pub use table::{Command, CommandSet, Table};
+pub use table::{Command, CommandSet, Started, Table};

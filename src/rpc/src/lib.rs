@@ -16,6 +16,6 @@ mod registry;
 pub mod remote;
 pub mod server;
 
-pub use command::{Arg, ArgType, Call, Command, CommandSet, Default, Request, Res, ResType, Table};
+pub use command::{Arg, ArgType, Call, Command, CommandSet, Default, Request, Res, ResType, Started, Table};
 pub use error::{RpcError, RpcResult};
 pub use registry::{ActiveCommand, Registry};

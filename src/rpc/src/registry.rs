@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{CommandSet, Request, RpcError, RpcResult};
 
@@ -105,6 +106,27 @@ impl Registry {
         catch_unwind(AssertUnwindSafe(|| set.execute(request))).unwrap_or_else(|_| {
             log::error!("RPC command {} panicked", request.method);
             Err(RpcError::misc(format!("Internal bug detected: RPC command {} panicked", request.method)))
+        })
+    }
+
+    /// Says whether [`Self::start`] may take this method, once commands run.
+    pub(crate) fn runs_elsewhere(&self, method: &str) -> bool {
+        self.find(method).is_some_and(|set| set.runs_elsewhere())
+    }
+
+    /// Has a command run elsewhere, if it does that; `None` if it is to be run with [`Self::execute`].
+    pub(crate) fn start<'a>(
+        &'a self,
+        request: &Request,
+    ) -> Option<impl Future<Output = Result<Box<RawValue>, RpcError>> + Send + use<'a>> {
+        if self.warmup.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return None;
+        }
+        let started = self.find(&request.method)?.start(request)?;
+        let active = self.enter(&request.method);
+        Some(async move {
+            let _active = active;
+            started.await
         })
     }
 

@@ -1,11 +1,13 @@
 //! Commands served by the wallet side, here or in another process, as one more set of commands.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bitcoin::BlockHash;
+use serde_json::value::RawValue;
 
-use crate::{CommandSet, Request, RpcError, RpcResult};
+use crate::{CommandSet, Request, RpcError, RpcResult, Started};
 
 /// The wallet's commands over its interface.
 ///
@@ -15,6 +17,8 @@ pub struct WalletCommands {
     loader: Arc<dyn interfaces::WalletLoader>,
     /// Returns the tip of the active chain.
     tip: Box<dyn Fn() -> Option<BlockHash> + Send + Sync>,
+    /// The loader wants the caller's thread for its commands, as the first one showed.
+    here: AtomicBool,
     /// Help texts seen so far: they never change, and listing all of them would be a call each.
     help: Mutex<HashMap<String, Option<String>>>,
 }
@@ -26,8 +30,16 @@ impl WalletCommands {
         loader: Arc<dyn interfaces::WalletLoader>,
         tip: impl Fn() -> Option<BlockHash> + Send + Sync + 'static,
     ) -> Self {
-        WalletCommands { loader, tip: Box::new(tip), help: Mutex::default() }
+        WalletCommands { loader, tip: Box::new(tip), here: AtomicBool::new(false), help: Mutex::default() }
     }
+
+    fn request(&self, request: &Request) -> interfaces::RpcRequest {
+        interfaces::RpcRequest { tip: (self.tip)(), ..request.into() }
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> RpcError {
+    RpcError::misc(format!("unreadable result: {error}"))
 }
 
 /// Says what is gone; the interface's own text names the call, which tells a user little.
@@ -61,9 +73,19 @@ impl CommandSet for WalletCommands {
     }
 
     fn execute(&self, request: &Request) -> RpcResult {
-        let request = interfaces::RpcRequest { tip: (self.tip)(), ..request.into() };
-        let result = self.loader.execute_rpc(request).map_err(unreachable)??;
-        serde_json::from_str(&result).map_err(|error| RpcError::misc(format!("unreadable result: {error}")))
+        let result = self.loader.execute_rpc(self.request(request)).map_err(unreachable)??;
+        serde_json::from_str(&result).map_err(unreadable)
+    }
+
+    fn runs_elsewhere(&self) -> bool {
+        !self.here.load(Ordering::Relaxed)
+    }
+
+    fn start(&self, request: &Request) -> Option<Started> {
+        let started = self.loader.execute_rpc_async(&self.request(request));
+        self.here.store(started.is_none(), Ordering::Relaxed);
+        let started = started?;
+        Some(Box::pin(async move { RawValue::from_string(started.await.map_err(unreachable)??).map_err(unreadable) }))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The HTTP server: listens, checks who may ask what, and runs commands on worker threads.
 //!
 //! One thread named `http` runs all network I/O; it never runs a command. Complete requests from authenticated users go
-//! through a bounded queue to worker threads; a full queue is answered at once. [`Server::stop`] lets running commands
+//! through a bounded queue to worker threads; a full queue is answered at once. A command that runs in another process
+//! needs no worker: the network thread starts it and awaits the answer. [`Server::stop`] lets running commands
 //! finish and their answers leave before it returns.
 //!
 //! **Invariant:** a request without valid credentials never reaches a worker thread.
@@ -17,6 +18,7 @@ mod repeated;
 mod workers;
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +30,8 @@ pub use config::{Cookie, ServerConfig};
 use crate::{CommandSet, Registry};
 use auth::Auth;
 use cookie::CookieFile;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
 use workers::Workers;
 
 /// How long clients may take to read their last answer at the end.
@@ -57,6 +61,8 @@ struct Shared {
     auth: Arc<Auth>,
     allowed: Vec<Subnet>,
     workers: Workers,
+    /// Room for commands that run elsewhere: as many as workers and queue take.
+    elsewhere: Semaphore,
     timeout: Option<Duration>,
     /// New requests are turned away.
     rejecting: AtomicBool,
@@ -90,9 +96,20 @@ impl JsonRpc {
     }
 }
 
+/// Other work that comes with a descriptor, done by the network thread between its own: what the thread is about to need
+/// anyway, such as answers from another process, then wakes no other thread first.
+pub trait Companion: AsFd + Send + Sync {
+    /// Does what is due now that the descriptor is readable, all of it, without waiting.
+    ///
+    /// # Errors
+    /// What the system says; the companion is dropped then.
+    fn turn(&self) -> std::io::Result<()>;
+}
+
 /// What is left to do at the end; taken once.
 struct Stop {
     close: tokio::sync::watch::Sender<bool>,
+    companions: UnboundedSender<Box<dyn Companion>>,
     thread: JoinHandle<()>,
     cookie: Option<CookieFile>,
 }
@@ -116,12 +133,14 @@ impl Server {
             auth: Arc::new(auth),
             allowed: config.allowed,
             workers,
+            elsewhere: Semaphore::new(config.threads + config.work_queue),
             timeout: config.timeout,
             rejecting: AtomicBool::new(false),
         });
         let (close, closed) = tokio::sync::watch::channel(false);
-        let thread = http::start(listeners, shared.clone(), closed).map_err(start_failed)?;
-        Ok(Server { shared, addresses, stop: Mutex::new(Some(Stop { close, thread, cookie })) })
+        let (companions, arriving) = tokio::sync::mpsc::unbounded_channel();
+        let thread = http::start(listeners, shared.clone(), arriving, closed).map_err(start_failed)?;
+        Ok(Server { shared, addresses, stop: Mutex::new(Some(Stop { close, companions, thread, cookie })) })
     }
 
     /// Returns the commands, also for other ways to call them.
@@ -152,6 +171,14 @@ impl Server {
     /// Lets commands run.
     pub fn finish_warmup(&self) {
         self.shared.registry.finish_warmup();
+    }
+
+    /// Has the network thread do other work besides, until the server stops.
+    pub fn accompany(&self, companion: Box<dyn Companion>) {
+        if let Some(stop) = &*self.stop.lock().unwrap_or_else(PoisonError::into_inner) {
+            // An error means that the thread is gone, and with it the need.
+            let _ = stop.companions.send(companion);
+        }
     }
 
     /// Turns new requests away and asks commands that wait to give up.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use common::args::Program;
 
+mod companion;
 #[path = "../../details.rs"]
 mod details;
 mod listen;
@@ -11,6 +12,10 @@ mod wallet_process;
 
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
-    let (wallet, listen) = (Box::new(wallet_process::start), Box::new(listen::listen));
-    node::run(std::env::args_os().collect(), Program::BitcoinNode, Some(wallet), Some(listen))
+    let parties = node::Parties {
+        wallet: Some(Box::new(wallet_process::start)),
+        listen: Some(Box::new(listen::listen)),
+        companion: Some(Box::new(companion::make)),
+    };
+    node::run(std::env::args_os().collect(), Program::BitcoinNode, parties)
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use interfaces::{
-    Chain, CreateWallet, Error, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest, Wallet, WalletError,
-    WalletLoader,
+    BoxFuture, Chain, CreateWallet, Error, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest, Wallet,
+    WalletError, WalletLoader,
 };
 
 /// Name of the program.
@@ -59,6 +59,10 @@ impl WalletLoader for WalletProcess {
 
     fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, RpcError>> {
         self.loader.execute_rpc(request)
+    }
+
+    fn execute_rpc_async(&self, request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
+        self.loader.execute_rpc_async(request)
     }
 
     fn rpc_help(&self, command: String) -> Result<Option<String>> {

@@ -9,5 +9,9 @@ mod details;
 
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
-    node::run(std::env::args_os().collect(), Program::Bitcoind, Some(Box::new(wallet::loader)), None)
+    node::run(
+        std::env::args_os().collect(),
+        Program::Bitcoind,
+        node::Parties { wallet: Some(Box::new(wallet::loader)), ..Default::default() },
+    )
 }

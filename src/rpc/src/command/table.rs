@@ -1,8 +1,10 @@
 //! Commands joined with their context: checks parameters by the table, then runs the function.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{Arg, ArgType, Call, Request, Res, help, named};
@@ -99,12 +101,26 @@ pub trait CommandSet: Send + Sync {
     /// Runs a command. One that is not in the set is "method not found".
     fn execute(&self, request: &Request) -> RpcResult;
 
+    /// Says whether [`Self::start`] may take commands.
+    fn runs_elsewhere(&self) -> bool {
+        false
+    }
+
+    /// Has a command run elsewhere, without keeping this thread; the result is JSON text. `None` if it is to be run
+    /// with [`Self::execute`].
+    fn start(&self, _request: &Request) -> Option<Started> {
+        None
+    }
+
     /// Returns `[command, position, argument, is a string]` for each argument, as
     /// `help dump_all_command_conversions` prints them.
     fn conversions(&self) -> Vec<Value> {
         Vec::new()
     }
 }
+
+/// The result of a command that runs elsewhere.
+pub type Started = Pin<Box<dyn Future<Output = Result<Box<RawValue>, RpcError>> + Send>>;
 
 /// Commands joined with their context.
 pub struct Table<C: 'static> {

@@ -15,13 +15,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::io::{Activity, Stream};
 use super::jsonrpc::{self, Origin};
 use super::workers::{Handover, Rejected};
-use super::{STOP_LIMIT, Shared};
+use super::{Companion, STOP_LIMIT, Shared};
 
 /// Longest request line and headers together.
 const MAX_HEAD: usize = 8192;
@@ -29,6 +32,8 @@ const MAX_HEAD: usize = 8192;
 const MAX_HEADERS: usize = 2048;
 /// Longest body.
 const MAX_BODY: usize = 32 * 1024 * 1024;
+/// Longest body that is looked at here for a command that runs elsewhere.
+const SHORT_BODY: usize = 64 * 1024;
 /// How long a wrong password takes.
 const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 /// How long, at the end, a client with an unfinished request may be silent.
@@ -42,6 +47,7 @@ type Response = hyper::Response<Full<Bytes>>;
 pub(super) fn start(
     listeners: Vec<TcpListener>,
     shared: Arc<Shared>,
+    companions: UnboundedReceiver<Box<dyn Companion>>,
     closed: watch::Receiver<bool>,
 ) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -49,7 +55,31 @@ pub(super) fn start(
         let _context = runtime.enter();
         listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<Vec<_>>>()?
     };
-    std::thread::Builder::new().name("http".to_owned()).spawn(move || runtime.block_on(run(listeners, shared, closed)))
+    std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+        runtime.spawn(accompany(companions));
+        runtime.block_on(run(listeners, shared, closed));
+    })
+}
+
+/// Does the work of companions as it comes.
+async fn accompany(mut companions: UnboundedReceiver<Box<dyn Companion>>) {
+    while let Some(companion) = companions.recv().await {
+        tokio::spawn(async move {
+            let ended = async {
+                let fd = companion.as_fd().try_clone_to_owned()?;
+                #[expect(deprecated, reason = "sound for a descriptor of its own; what replaces it is unsafe code")]
+                let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+                loop {
+                    let mut ready = fd.readable().await?;
+                    // Before the work: what comes during it is news.
+                    ready.clear_ready();
+                    companion.turn()?;
+                }
+            };
+            let Err(error): io::Result<Infallible> = ended.await;
+            log::error!("the HTTP server's thread cannot do other work any more: {error}");
+        });
+    }
 }
 
 async fn run(listeners: Vec<tokio::net::TcpListener>, shared: Arc<Shared>, closed: watch::Receiver<bool>) {
@@ -174,7 +204,26 @@ async fn respond(
         tokio::time::sleep(WRONG_PASSWORD_DELAY).await;
         return unauthorized();
     };
+    // With no room left, a worker waits instead.
+    if body.len() <= SHORT_BODY
+        && let Ok(_room) = shared.elsewhere.try_acquire()
+    {
+        let from = peer.to_string();
+        let origin = Origin { user: &user, uri: &target, peer: &from };
+        if let Some(started) = jsonrpc::start(&shared.registry, &shared.auth, origin, &body) {
+            let (status, reply) = started.await;
+            return reply.map_or_else(|| plain(status, ""), |reply| json(status, reply));
+        }
+    }
     run_on_worker(shared, user, target, peer, body).await
+}
+
+/// Turns a request away because enough others are waiting.
+fn too_many() -> Response {
+    log::warn!(
+        "Request rejected because http work queue depth exceeded, it can be increased with the -rpcworkqueue= setting"
+    );
+    plain(StatusCode::SERVICE_UNAVAILABLE, "Work queue depth exceeded")
 }
 
 /// Has a worker answer the request, if one can take it.
@@ -187,7 +236,7 @@ async fn run_on_worker(shared: &Arc<Shared>, user: String, uri: String, peer: So
             let origin = Origin { user: &user, uri: &uri, peer: &peer };
             let (status, reply) = jsonrpc::answer(&shared.registry, &shared.auth, origin, &body);
             let response = match reply {
-                Some(reply) => json(status, &reply),
+                Some(reply) => json(status, reply.to_string()),
                 None => plain(status, ""),
             };
             Box::new(move || {
@@ -198,13 +247,7 @@ async fn run_on_worker(shared: &Arc<Shared>, user: String, uri: String, peer: So
     };
     match shared.workers.submit(job) {
         Ok(()) => {}
-        Err(Rejected::Full) => {
-            log::warn!(
-                "Request rejected because http work queue depth exceeded, it can be increased with the -rpcworkqueue= \
-                 setting"
-            );
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "Work queue depth exceeded");
-        }
+        Err(Rejected::Full) => return too_many(),
         Err(Rejected::Stopping) => {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "Request rejected during server shutdown");
         }
@@ -237,8 +280,9 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
     response
 }
 
-fn json(status: StatusCode, reply: &serde_json::Value) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{reply}\n"))));
+fn json(status: StatusCode, mut reply: String) -> Response {
+    reply.push('\n');
+    let mut response = Response::new(Full::new(Bytes::from(reply)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

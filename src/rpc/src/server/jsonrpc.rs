@@ -3,6 +3,7 @@
 //! Version 1 (no `jsonrpc` member, or "1.0") reports a failed command also as an HTTP error; version 2 never does.
 
 use hyper::StatusCode;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::auth::Auth;
@@ -33,6 +34,13 @@ struct Envelope {
 impl Envelope {
     fn is_notification(&self) -> bool {
         self.version2 && self.id.is_none()
+    }
+
+    /// The reply with a result that is text already.
+    fn success(&self, result: &RawValue) -> String {
+        let (head, tail) = if self.version2 { (r#""jsonrpc":"2.0","#, "") } else { ("", r#","error":null"#) };
+        let id = self.id.as_ref().map_or_else(String::new, |id| format!(r#","id":{id}"#));
+        format!(r#"{{{head}"result":{result}{tail}{id}}}"#)
     }
 
     fn reply(&self, result: Result<Value, RpcError>) -> Value {
@@ -90,6 +98,36 @@ fn names_parameters(request: &Value) -> bool {
 /// A request with the parameter that it names twice, if it does.
 type Body<'a> = (&'a Value, Option<&'a Option<String>>);
 
+/// Answers one body whose command runs elsewhere, without keeping this thread meanwhile; `None` if it is another.
+pub(super) fn start<'a>(
+    registry: &'a Registry,
+    auth: &Auth,
+    origin: Origin<'_>,
+    body: &[u8],
+) -> Option<impl Future<Output = (StatusCode, Option<String>)> + Send + use<'a>> {
+    let request = serde_json::from_slice::<Value>(body).ok()?;
+    let method = request.as_object()?.get("method")?.as_str()?;
+    if !registry.runs_elsewhere(method) || !auth.may_ask(origin.user) || !auth.may_run(origin.user, method) {
+        return None;
+    }
+    let repeated = if names_parameters(&request) { repeated_parameters(body) } else { Vec::new() };
+    let mut envelope = Envelope { id: Some(Value::Null), version2: false };
+    let method = parse_method(&request, &mut envelope).ok()?;
+    let request = parse_params((&request, repeated.first()), origin, method).ok()?;
+    let started = registry.start(&request)?;
+    log_call(&request.method, origin, envelope.id.as_ref());
+    Some(async move {
+        match started.await {
+            _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
+            Ok(result) => (StatusCode::OK, Some(envelope.success(&result))),
+            Err(error) => {
+                let (status, reply) = refused(&envelope, error);
+                (status, reply.map(|reply| reply.to_string()))
+            }
+        }
+    })
+}
+
 fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: Body<'_>, envelope: &mut Envelope) -> Reply {
     let request = match parse(request, origin, envelope) {
         Ok(request) => request,
@@ -102,9 +140,14 @@ fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: Body<'_
     let result = registry.execute(&request);
     match result {
         _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
-        Err(error) if !envelope.version2 => failed(envelope, error),
-        result => (StatusCode::OK, Some(envelope.reply(result))),
+        Err(error) => refused(envelope, error),
+        Ok(result) => (StatusCode::OK, Some(envelope.reply(Ok(result)))),
     }
+}
+
+/// What a command's refusal comes to.
+fn refused(envelope: &Envelope, error: RpcError) -> Reply {
+    if envelope.version2 { (StatusCode::OK, Some(envelope.reply(Err(error)))) } else { failed(envelope, error) }
 }
 
 fn batch(
@@ -152,7 +195,13 @@ fn failed(envelope: &Envelope, error: RpcError) -> Reply {
     (status, Some(envelope.reply(Err(error))))
 }
 
-fn parse((request, repeated): Body<'_>, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
+fn parse(body: Body<'_>, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
+    let method = parse_method(body.0, envelope)?;
+    log_call(&method, origin, envelope.id.as_ref());
+    parse_params(body, origin, method)
+}
+
+fn parse_method(request: &Value, envelope: &mut Envelope) -> Result<String, RpcError> {
     let invalid = |text: &str| Err(RpcError::invalid_request(text));
     let Some(members) = request.as_object() else { return invalid("Invalid Request object") };
     envelope.id = members.get("id").cloned();
@@ -169,16 +218,18 @@ fn parse((request, repeated): Body<'_>, origin: Origin<'_>, envelope: &mut Envel
             });
         }
     };
-    let method = match members.get("method") {
-        None | Some(Value::Null) => return invalid("Missing method"),
-        Some(Value::String(method)) => method.clone(),
-        Some(_) => return invalid("Method must be a string"),
-    };
-    log_call(&method, origin, envelope.id.as_ref());
-    let params = match members.get("params") {
+    match members.get("method") {
+        None | Some(Value::Null) => invalid("Missing method"),
+        Some(Value::String(method)) => Ok(method.clone()),
+        Some(_) => invalid("Method must be a string"),
+    }
+}
+
+fn parse_params((request, repeated): Body<'_>, origin: Origin<'_>, method: String) -> Result<Request, RpcError> {
+    let params = match request.get("params") {
         None | Some(Value::Null) => Value::Array(Vec::new()),
         Some(params @ (Value::Array(_) | Value::Object(_))) => params.clone(),
-        Some(_) => return invalid("Params must be an array or object"),
+        Some(_) => return Err(RpcError::invalid_request("Params must be an array or object")),
     };
     if let Some(Some(name)) = repeated {
         return Err(RpcError::invalid_parameter(format!("Parameter {name} specified multiple times")));
@@ -215,7 +266,7 @@ mod tests {
 
     use super::*;
     use crate::server::config::ServerConfig;
-    use crate::{Command, Table};
+    use crate::{Command, CommandSet, Table};
 
     static COMMANDS: &[Command<()>] = &[
         Command {
@@ -306,6 +357,69 @@ mod tests {
         );
         check(r#"{"jsonrpc":"2.0","method":"ok"}"#, 204, "");
         check(r#"{"jsonrpc":"2.0","method":"fail"}"#, 204, "");
+    }
+
+    /// Commands that run elsewhere; there, too, they end in what they are given or in a refusal.
+    struct Elsewhere;
+
+    impl CommandSet for Elsewhere {
+        fn commands(&self) -> Vec<interfaces::RpcCommand> {
+            let name = "echo".to_owned();
+            vec![interfaces::RpcCommand { name, category: "test".to_owned(), hidden: false, args: Vec::new() }]
+        }
+
+        fn help(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn execute(&self, request: &Request) -> Result<Value, RpcError> {
+            if request.params == json!([]) {
+                Err(RpcError::invalid_parameter("no"))
+            } else {
+                Ok(request.params.clone())
+            }
+        }
+
+        fn runs_elsewhere(&self) -> bool {
+            true
+        }
+
+        fn start(&self, request: &Request) -> Option<crate::Started> {
+            let result = self.execute(request).map(|value| serde_json::value::to_raw_value(&value).unwrap());
+            Some(Box::pin(std::future::ready(result)))
+        }
+    }
+
+    #[test]
+    fn what_runs_elsewhere_is_answered_alike() {
+        let registry = Registry::new();
+        registry.add(Arc::new(Elsewhere));
+        let auth = Auth::default();
+        let origin = Origin { user: "u", uri: "/", peer: "127.0.0.1:1" };
+        let body = r#"{"method":"echo","params":[1]}"#;
+        assert!(start(&registry, &auth, origin, body.as_bytes()).is_none(), "warm-up is answered here");
+        registry.finish_warmup();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for body in [
+            body,
+            r#"{"method":"echo","params":[1.50000000,"two",{"z":1,"a":2}],"id":"x"}"#,
+            r#"{"method":"echo","params":{"named":null},"id":null}"#,
+            r#"{"method":"echo","id":7}"#,
+            r#"{"jsonrpc":"2.0","method":"echo","params":[1],"id":7}"#,
+            r#"{"jsonrpc":"2.0","method":"echo","params":[],"id":7}"#,
+            r#"{"jsonrpc":"2.0","method":"echo","params":[1]}"#,
+        ] {
+            let started = start(&registry, &auth, origin, body.as_bytes()).unwrap();
+            let (status, expected) = answer(&registry, &auth, origin, body.as_bytes());
+            assert_eq!(runtime.block_on(started), (status, expected.map(|reply| reply.to_string())), "{body}");
+        }
+        assert_eq!(registry.active(), vec![]);
+        // What is wrong with a request is said in one place.
+        for body in
+            ["", "[]", r#"{"method":"ok"}"#, r#"{"method":"echo","params":1}"#, r#"{"jsonrpc":2,"method":"echo"}"#]
+        {
+            assert!(start(&registry, &auth, origin, body.as_bytes()).is_none(), "{body}");
+        }
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! Calls that no thread waits for: a future is their results.
+//!
+//! On the wire every call names a thread of the other side, and the calls that name one run one after the other. Calls
+//! without a thread of their own take a *lane*: a thread of the other side that no thread of ours stands for. A lane
+//! serves one call at a time as long as there are enough of them, and the one used last is used first.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use futures::channel::oneshot;
+
+use crate::connection::Shared;
+use crate::event_loop::{CallCommand, Command};
+use crate::message::{Incoming, Message};
+use crate::object::next_ticket;
+use crate::thread::{Answer, AnswerTo, ThreadContext};
+use crate::trace::{self, Short};
+use crate::{Error, Method, Object};
+
+/// The lanes of a connection, and how many calls each has.
+#[derive(Default)]
+pub(crate) struct Lanes(Mutex<Vec<(Arc<ThreadContext>, usize)>>);
+
+impl Lanes {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Arc<ThreadContext>, usize)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the lane for one more call: the first that is free, a new one, or the one with the fewest calls.
+    fn enter(&self, limit: usize) -> Arc<ThreadContext> {
+        let mut lanes = self.lock();
+        let least =
+            lanes.iter().enumerate().min_by_key(|(_, (_, calls))| *calls).map(|(index, (_, calls))| (index, *calls));
+        let index = match least {
+            Some((index, calls)) if calls == 0 || lanes.len() >= limit => index,
+            _ => {
+                let name = format!("{}-{}/lane-{}", crate::program_name(), std::process::id(), lanes.len());
+                lanes.push((ThreadContext::new(name, false), 0));
+                lanes.len() - 1
+            }
+        };
+        lanes[index].1 += 1;
+        lanes[index].0.clone()
+    }
+
+    fn leave(&self, lane: &Arc<ThreadContext>) {
+        if let Some((_, calls)) = self.lock().iter_mut().find(|(known, _)| Arc::ptr_eq(known, lane)) {
+            *calls -= 1;
+        }
+    }
+}
+
+/// The results of a call, once they are there. Dropped before, it gives the call up: the other side is told so.
+#[must_use = "dropping it gives the call up"]
+pub struct Reply {
+    receiver: oneshot::Receiver<Answer>,
+    shared: Arc<Shared>,
+    method: &'static Method,
+    lane: Arc<ThreadContext>,
+    ticket: u64,
+    id: u64,
+    start: Option<Instant>,
+    done: bool,
+}
+
+impl Reply {
+    /// Sends a call.
+    pub(crate) fn start(
+        target: Object,
+        method: &'static Method,
+        message: Message,
+        arguments: impl FnOnce(&mut Short) -> std::fmt::Result,
+    ) -> Reply {
+        let shared = target.shared().clone();
+        let lane = shared.lanes.enter(shared.options.lanes);
+        let (answer, receiver) = AnswerTo::future();
+        let start = trace::enabled().then(Instant::now);
+        let ticket = next_ticket();
+        let mut id = 0;
+        let thread = lane.clone();
+        shared.event_loop.reactor().push_with(|| {
+            id = shared.next_call();
+            Command::Call(Box::new(CallCommand { target, method, message, thread, caller: None, ticket, answer }))
+        });
+        if start.is_some() {
+            trace::sent(&shared.options.peer, id, method.name, arguments);
+        }
+        Reply { receiver, shared, method, lane, ticket, id, start, done: false }
+    }
+
+    fn finish(&mut self) {
+        self.done = true;
+        self.shared.lanes.leave(&self.lane);
+    }
+}
+
+impl Future for Reply {
+    type Output = Result<Incoming, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.done {
+            return Poll::Ready(Err(Error::failed(format!("the results of {} were taken already", self.method.name))));
+        }
+        let answer = ready!(Pin::new(&mut self.receiver).poll(cx)).unwrap_or(Err(Error::Disconnected));
+        self.finish();
+        if let Some(start) = self.start {
+            trace::received(&self.shared.options.peer, self.id, self.method.name, start, answer.as_ref().err());
+        }
+        Poll::Ready(answer.map(Incoming::new))
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if !self.done {
+            self.finish();
+            let cancel = Command::Cancel { connection: self.shared.id, ticket: self.ticket };
+            self.shared.event_loop.reactor().push(cancel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_lane_before_a_new_one_before_a_busy_one() {
+        let lanes = Lanes::default();
+        let first = lanes.enter(2);
+        let second = lanes.enter(2);
+        assert!(!Arc::ptr_eq(&first, &second));
+        let third = lanes.enter(2);
+        assert!(Arc::ptr_eq(&first, &third));
+        lanes.leave(&second);
+        assert!(Arc::ptr_eq(&second, &lanes.enter(2)));
+        lanes.leave(&first);
+        lanes.leave(&third);
+        assert!(Arc::ptr_eq(&first, &lanes.enter(2)));
+    }
+}
