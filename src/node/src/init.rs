@@ -76,6 +76,9 @@ pub(crate) struct Paths {
     pub blocks_dir: PathBuf,
 }
 
+/// Makes other work for the HTTP server's thread, if there is any.
+pub type CompanionFactory = Box<dyn FnOnce() -> std::io::Result<Option<Box<dyn rpc::server::Companion>>>>;
+
 /// Who else takes part, in this process or in others.
 #[derive(Default)]
 pub struct Parties {
@@ -84,7 +87,7 @@ pub struct Parties {
     /// Serves `-ipcbind`, for the programs that have that option.
     pub listen: Option<Listen>,
     /// Makes what the HTTP server's thread does besides, where the wallet's answers come over a socket.
-    pub companion: Option<Box<dyn FnOnce() -> std::io::Result<Option<Box<dyn rpc::server::Companion>>>>>,
+    pub companion: Option<CompanionFactory>,
 }
 
 /// Runs a node from its command line, the program's name included, until it is asked to stop.

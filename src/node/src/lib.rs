@@ -26,4 +26,4 @@ pub mod ui;
 pub mod warnings;
 
 pub use context::NodeContext;
-pub use init::{Parties, WalletFactory, run};
+pub use init::{CompanionFactory, Parties, WalletFactory, run};
