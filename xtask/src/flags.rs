@@ -61,6 +61,16 @@ xflags::xflags! {
         cmd bench {
             /// What: node or ipc; both if not given.
             optional what: String
+            /// Another bitcoind to measure node with, beside our own.
+            optional --peer program: PathBuf
+            /// Length of the chain for node; a tenth of it is measured too. The default is 20000.
+            optional --blocks count: u32
+            /// Transactions offered for acceptance. The default is 20000.
+            optional --transactions count: u32
+            /// Of node, only this: wallet, sync, start, reindex, calls, accept or relay. May be given several times.
+            repeated --only part: OsString
+            /// Of node, only this column: bitcoind, bitcoin-node or peer. May be given several times.
+            repeated --column name: OsString
             /// A shell command to run after the measurements of ipc, for comparison: it prints figures of its own.
             optional --compare command: OsString
             /// Measure the build of depends, cold and warm. Takes minutes.

@@ -70,8 +70,6 @@ fn run(flags: Xtask) -> Result<()> {
         XtaskCmd::Compatibility(_) => commands::compatibility::run(&root),
         XtaskCmd::Tidy(flags) => commands::tidy::run(&root, flags.bless),
         XtaskCmd::Reproduce(_) => commands::reproduce::run(&root),
-        XtaskCmd::Bench(flags) => {
-            commands::bench::run(&root, flags.what.as_deref(), flags.compare.as_deref(), flags.depends)
-        }
+        XtaskCmd::Bench(flags) => commands::bench::run(&root, &flags),
     }
 }

@@ -4,25 +4,27 @@
 mod ipc;
 mod node;
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use xtask::depends::{self, Options};
 
+use crate::flags::Bench;
+
 /// Runs the measurements asked for.
-pub fn run(root: &Path, what: Option<&str>, compare: Option<&OsStr>, depends: bool) -> Result<()> {
+pub fn run(root: &Path, flags: &Bench) -> Result<()> {
+    let what = flags.what.as_deref();
     if let Some(other) = what.filter(|what| !["ipc", "node"].contains(what)) {
         bail!("'{other}' is nothing to measure: node and ipc are");
     }
     if what != Some("ipc") {
-        node::run(&root.join("src"))?;
+        node::run(root, flags)?;
     }
     if what != Some("node") {
-        ipc::run(root, compare)?;
+        ipc::run(root, flags.compare.as_deref())?;
     }
-    if depends {
+    if flags.depends {
         measure_depends(root)?;
     }
     Ok(())

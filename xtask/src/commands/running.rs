@@ -18,8 +18,6 @@ pub struct Node {
     url: String,
     agent: ureq::Agent,
     authorization: String,
-    /// How long it took from its start until it answered.
-    pub ready_after: Duration,
 }
 
 impl Drop for Node {
@@ -52,7 +50,6 @@ impl Node {
             url: format!("http://127.0.0.1:{port}"),
             agent: ureq::Agent::new_with_defaults(),
             authorization: String::new(),
-            ready_after: Duration::ZERO,
         };
         let cookie = node.datadir.join("regtest/.cookie");
         while begin.elapsed() < PATIENCE {
@@ -62,7 +59,6 @@ impl Node {
             if let Ok(secret) = fs::read_to_string(&cookie) {
                 node.authorization = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(secret));
                 if node.call("/", r#"{"method":"getblockcount","params":[]}"#).is_ok() {
-                    node.ready_after = begin.elapsed();
                     return Ok(node);
                 }
             }

@@ -41,6 +41,8 @@ const TABLE: &[Row] = &[
     row("rpc", &["interfaces", "common"], &["node", "wallet", "kernel", "ipc", "multiprocess", "capnp"]),
     row("wallet", &["interfaces", "common", "rpc"], &["kernel", "node", "ipc", "multiprocess", "capnp"]),
     row("testing", &["interfaces"], &["kernel", "node", "wallet", "ipc"]),
+    // What measures the nodes knows them from outside alone.
+    row("bench", &[], &["common", "interfaces", "kernel", "p2p", "node", "rpc", "wallet", "ipc", "multiprocess"]),
     row("bitcoind", &["common", "interfaces", "node", "rpc", "wallet"], IPC),
     Row {
         name: "bitcoin-node",

@@ -1,75 +1,32 @@
-//! The node's part of `cargo xtask bench`: the monolith and the split side by side.
-//!
-//! Both programs run at the same time on data directories of their own and are asked in turn, in short batches, so
-//! that whatever else the machine does touches both alike. Figures are medians; the last column is what counts.
+//! The nodes' part of `cargo xtask bench`: builds and starts the crate `bench`, which needs more than this one may link.
 
+use std::ffi::OsString;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::commands::running::Node;
+use crate::flags::Bench;
 
-/// The two forms, in the order they are printed.
-const PROGRAMS: [&str; 2] = ["bitcoind", "bitcoin-node"];
-/// Calls measured of each kind and program.
-const CALLS: usize = 4_000;
-/// Calls of one program before it is the other's turn.
-const BATCH: usize = 50;
-/// Starts measured of each program.
-const STARTS: usize = 7;
-
-/// Measures the programs in `bin` and prints the table.
-pub fn run(bin: &Path) -> Result<()> {
-    println!("{:<34}{:>12}{:>14}{:>14}{:>8}", "median", PROGRAMS[0], PROGRAMS[1], "difference", "ratio");
-    let mut starts = [Vec::new(), Vec::new()];
-    for round in 0..STARTS {
-        for (program, samples) in PROGRAMS.iter().zip(&mut starts) {
-            let node = Node::start(bin, program, &format!("start-{round}"))?;
-            samples.push(node.ready_after);
-            node.stop()?;
-        }
+/// Measures the programs in `src/`, and the peer's if there is one. Chains stay in `target/` for the next time.
+pub fn run(root: &Path, flags: &Bench) -> Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["run", "--quiet", "--release", "--package=bench", "--", "node"]).current_dir(root);
+    command.arg(root.join("src")).arg(root.join("target/bench-chains"));
+    if let Some(peer) = &flags.peer {
+        command.arg("--peer").arg(std::path::absolute(peer).context("cannot resolve the peer's path")?);
     }
-    row("exec to ready", starts);
-
-    let nodes = [Node::start(bin, PROGRAMS[0], "calls")?, Node::start(bin, PROGRAMS[1], "calls")?];
-    for node in &nodes {
-        node.call("/", r#"{"method":"createwallet","params":["bench"]}"#)?;
-        let reply = node.call("/wallet/bench", r#"{"method":"getnewaddress","params":[]}"#)?;
-        let address = reply.split('"').nth(3).context("getnewaddress returned no address")?.to_owned();
-        node.call("/", &format!(r#"{{"method":"generatetoaddress","params":[110,"{address}"]}}"#))?;
+    let counts = [("--blocks", flags.blocks), ("--transactions", flags.transactions)];
+    for (name, count) in counts {
+        command.args(count.iter().flat_map(|count| [name.to_owned(), count.to_string()]));
     }
-    compare(&nodes, "RPC round trip (getblockcount)", "/", r#"{"method":"getblockcount","params":[]}"#)?;
-    compare(&nodes, "wallet call (listwallets)", "/", r#"{"method":"listwallets","params":[]}"#)?;
-    compare(&nodes, "wallet call (getbalances)", "/wallet/bench", r#"{"method":"getbalances","params":[]}"#)?;
-    for node in nodes {
-        node.stop()?;
+    let pairs = |name: &str, values: &[OsString]| -> Vec<OsString> {
+        values.iter().flat_map(|value| [name.into(), value.clone()]).collect()
+    };
+    command.args(pairs("--only", &flags.only)).args(pairs("--column", &flags.column));
+    let status = command.status().context("cannot run cargo")?;
+    if !status.success() {
+        bail!("the measurements of nodes ended with {status}");
     }
     Ok(())
-}
-
-/// Calls each node in turn and prints one row.
-fn compare(nodes: &[Node; 2], what: &str, path: &str, body: &str) -> Result<()> {
-    let mut samples = [Vec::new(), Vec::new()];
-    for _ in 0..CALLS / BATCH {
-        for (node, samples) in nodes.iter().zip(&mut samples) {
-            for _ in 0..BATCH {
-                let begin = Instant::now();
-                node.call(path, body)?;
-                samples.push(begin.elapsed());
-            }
-        }
-    }
-    row(what, samples);
-    Ok(())
-}
-
-fn row(what: &str, samples: [Vec<Duration>; 2]) {
-    let [first, second] = samples.map(|samples| median(samples).as_secs_f64() * 1e6);
-    println!("{what:<34}{first:>9.0} us{second:>11.0} us{:>+11.0} us{:>8.2}", second - first, second / first);
-}
-
-fn median(mut samples: Vec<Duration>) -> Duration {
-    samples.sort_unstable();
-    samples.get(samples.len() / 2).copied().unwrap_or_default()
 }
