@@ -103,7 +103,7 @@ impl State {
     }
 
     /// An address that received coins is used, and so are all before it: moves on and derives more.
-    fn used_address_changes(&self, tx: &Transaction, keypool: i32) -> Vec<Change> {
+    pub(crate) fn used_address_changes(&self, tx: &Transaction, keypool: i32) -> Vec<Change> {
         let mut used: BTreeMap<DescriptorId, i32> = BTreeMap::new();
         for output in &tx.output {
             for owner in self.scripts.get(&output.script_pubkey).into_iter().flatten() {

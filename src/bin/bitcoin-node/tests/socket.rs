@@ -20,7 +20,11 @@ impl Drop for Node {
 }
 
 fn start(datadir: &Path, ipcbind: &str) -> Node {
-    let node = Command::new(env!("CARGO_BIN_EXE_bitcoin-node"))
+    start_program(env!("CARGO_BIN_EXE_bitcoin-node").as_ref(), datadir, ipcbind)
+}
+
+fn start_program(program: &Path, datadir: &Path, ipcbind: &str) -> Node {
+    let node = Command::new(program)
         .args(["-regtest", "-printtoconsole=0", "-disablewallet", "-server=0", "-listen=0", "-connect=0"])
         .arg(format!("-datadir={}", datadir.display()))
         .arg(format!("-ipcbind={ipcbind}"))
@@ -68,6 +72,28 @@ fn contracts_of_a_node_behind_its_socket() {
     contract::mining_v30(&init.make_mining_old2(Some(ClientV30 {})).unwrap());
     contract::rpc(&init.make_rpc().unwrap());
     assert!(rpc(&init, "getblockcount", "[]").contains(r#""result":4"#));
+    drop(mining);
+    assert!(stop(node, &init).success());
+}
+
+/// `BITCOIN_CORE=<directory> cargo test -p bitcoin-node --features multiprocess --test socket -- --ignored`
+#[test]
+#[ignore = "needs Bitcoin Core's bitcoin-node"]
+fn contracts_of_bitcoin_core_behind_its_socket() {
+    let core = std::env::var_os("BITCOIN_CORE").expect("BITCOIN_CORE says where Core's programs are");
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = start_program(&Path::new(&core).join("bitcoin-node"), dir.path(), "unix");
+    let (_link, init) = connect(&mut node, dir.path());
+    let mining = init.make_mining().unwrap();
+    while rpc(&init, "getblockcount", "[]").contains("-28") {
+        std::thread::yield_now();
+    }
+    assert!(rpc(&init, "generatetodescriptor", r#"[1,"raw(51)"]"#).contains("result"));
+    contract::echo(&init.make_echo().unwrap());
+    contract::mining(&mining);
+    contract::rpc(&init.make_rpc().unwrap());
+    let old = init.make_mining_old2(Some(ClientV30 {})).err();
+    assert!(matches!(old, Some(Error::Internal { message }) if message.contains("not supported")));
     drop(mining);
     assert!(stop(node, &init).success());
 }

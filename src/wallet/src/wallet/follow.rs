@@ -83,11 +83,16 @@ impl Wallet {
         Ok(())
     }
 
-    /// Takes note of a mempool transaction. One the file has already needs no writing.
+    /// Takes note of a mempool transaction. One the file has already needs no writing, unless it pays to an address that
+    /// was not handed out here.
     pub(crate) fn see_in_mempool(&self, state: &mut State, tx: &Transaction) -> Result<()> {
         let txid = tx.compute_txid();
         match state.txs.get(&txid).map(|known| known.state) {
-            Some(TxState::Inactive { abandoned: false } | TxState::InMempool) => state.set_in_mempool(txid, true),
+            Some(TxState::Inactive { abandoned: false } | TxState::InMempool) => {
+                let used = state.used_address_changes(tx, self.options.keypool);
+                state.commit(used)?;
+                state.set_in_mempool(txid, true);
+            }
             _ => drop(state.see(tx, &self.sighting(TxState::InMempool, None))?),
         }
         Ok(())
