@@ -42,4 +42,6 @@ pub use event_loop::host;
 pub use listen::{Guest, Listener, listen};
 pub use multiprocess::Host;
 pub use serve::{Server, serve_fd, serve_socket};
-pub use spawn::{Connection, connect, connect_client, connect_on, connect_socket, find_program, spawn, spawn_with};
+pub use spawn::{
+    Connection, connect, connect_client, connect_on, connect_socket, connect_within, find_program, spawn, spawn_with,
+};

@@ -80,9 +80,22 @@ pub(crate) fn adopt(fd: i32) -> Result<UnixListener> {
     Ok(UnixListener::from(socket))
 }
 
-/// Connects to the socket at `path`.
-pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
-    UnixStream::connect(path).map(OwnedFd::from).map_err(|source| Error::Connect { source })
+/// Connects to the socket at `path`. Who listens there may be too busy to take connections; that is waited for, at most for
+/// `limit`.
+pub(crate) fn connect(path: &Path, limit: Option<Duration>) -> Result<OwnedFd> {
+    let failed = |error: rustix::io::Errno| Error::Connect { source: error.into() };
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.map_err(failed)?;
+    // None at all would mean to wait for ever.
+    let limit = limit.map(|limit| limit.max(Duration::from_millis(1)));
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, limit).map_err(failed)?;
+    let address = SocketAddrUnix::new(path).map_err(failed)?;
+    while let Err(error) = rustix::net::connect(&socket, &address) {
+        if error != rustix::io::Errno::INTR {
+            return Err(failed(error));
+        }
+    }
+    Ok(socket)
 }
 
 /// The process at the other end of a connection.

@@ -87,7 +87,20 @@ pub fn connect_on(
 /// # Errors
 /// [`Error::Connect`] if nobody listens there; the others if the address makes no sense or nothing can be set up.
 pub fn connect(address: &str, datadir: &Path, name: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
-    let (link, init) = connect_client(address, datadir, name)?;
+    connect_within(address, datadir, name, None)
+}
+
+/// Like [`connect`], giving up after a time if whoever listens is too busy to take connections.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_within(
+    address: &str,
+    datadir: &Path,
+    name: &str,
+    limit: Option<Duration>,
+) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
+    let (link, init) = connect_to(address, datadir, name, limit)?;
     Ok((link, init))
 }
 
@@ -100,7 +113,17 @@ pub fn connect_client(
     datadir: &Path,
     name: &str,
 ) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
-    connect_on(&event_loop()?, crate::socket::connect(&crate::address::unix(address, datadir, name)?)?, name)
+    connect_to(address, datadir, name, None)
+}
+
+fn connect_to(
+    address: &str,
+    datadir: &Path,
+    name: &str,
+    limit: Option<Duration>,
+) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
+    let path = crate::address::unix(address, datadir, name)?;
+    connect_on(&event_loop()?, crate::socket::connect(&path, limit)?, name)
 }
 
 impl Connection {

@@ -8,7 +8,7 @@
 //!
 //! **Invariant:** a socket that nobody leads is armed. A leader that goes away, or that is about to run something, resigns.
 
-use std::io;
+use std::io::{self, IoSlice, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 /// A socket that threads take turns in waiting for.
 pub(crate) struct Io {
@@ -55,9 +56,14 @@ impl Io {
         self.id
     }
 
-    /// Returns the socket.
+    /// Returns the socket, to read from.
     pub(crate) fn stream(&self) -> &UnixStream {
         &self.stream
+    }
+
+    /// Returns the socket, to write to.
+    pub(crate) fn writer(&self) -> Writer<'_> {
+        Writer(&self.stream)
     }
 
     fn interest(&self) -> MutexGuard<'_, Interest> {
@@ -167,6 +173,25 @@ impl Io {
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
         drop(interest);
         self.wake();
+    }
+}
+
+/// Writes to a socket. That the other side is gone is an error and never a signal: it would end a program that has not
+/// turned that off, such as one in C that uses this as a library.
+pub(crate) struct Writer<'a>(&'a UnixStream);
+
+impl Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let none = &mut SendAncillaryBuffer::default();
+        Ok(sendmsg(self.0, slices, none, SendFlags::NOSIGNAL)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

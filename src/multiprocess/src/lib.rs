@@ -7,13 +7,15 @@
 //! Threads map as in libmultiprocess: the calls of one thread run, in order, on one thread of the other side, made for
 //! it with `ThreadMap.makeThread`; a call made back while serving runs on the thread that waits.
 //!
-//! Every call ends: with results, with what the other side answered instead, or with [`Error::Disconnected`].
+//! Every call ends: with results, with what the other side answered instead, with [`Error::Disconnected`], or, if a
+//! deadline was set ([`within`]), with [`Error::TimedOut`].
 //!
 //! **Invariant:** this crate knows Cap'n Proto and threads, and nothing of any interface that uses it.
 #![deny(unsafe_code)]
 
 mod connection;
 mod core;
+mod deadline;
 mod error;
 mod event_loop;
 mod executor;
@@ -32,6 +34,7 @@ mod thread_map;
 mod trace;
 
 pub use connection::{Connection, Options};
+pub use deadline::within;
 pub use error::Error;
 pub use event_loop::{EventLoop, Host};
 pub use message::{Draft, Exports, Imports, Incoming};

@@ -114,7 +114,7 @@ impl Channel {
     pub(crate) fn flush(&self) {
         let mut outgoing = self.0.outgoing.borrow_mut();
         outgoing.listed = false;
-        let failed = match outgoing.send(&mut self.0.io.stream()) {
+        let failed = match outgoing.send(&mut self.0.io.writer()) {
             Ok(()) => None,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.0.io.set_full(),
             Err(error) => Some(Error::from(error)),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::connection::Shared;
+use crate::deadline;
 use crate::event_loop::{CallCommand, Command};
 use crate::message::{Draft, Incoming};
 use crate::reply::Reply;
@@ -48,7 +49,7 @@ impl Object {
     /// `arguments` prints the parameters for the trace; it is called only if that is on.
     ///
     /// # Errors
-    /// What the other side answered, or [`Error::Disconnected`].
+    /// What the other side answered, [`Error::Disconnected`], or [`Error::TimedOut`] inside of [`crate::within`].
     pub fn call(
         &self,
         method: &'static Method,
@@ -108,7 +109,7 @@ fn call(
     let (thread, caller) = thread::current(reactor, shared.id);
     let ticket = next_ticket();
     let start = trace::enabled().then(Instant::now);
-    let deadline = limit.map(|limit| Instant::now() + limit);
+    let deadline = deadline::of_call(limit);
     let message = draft.finish();
 
     thread.enter(ticket);
