@@ -12,5 +12,6 @@ pub mod config;
 pub mod data;
 pub mod depends;
 pub mod find;
+pub mod library;
 pub mod paths;
 pub mod system;

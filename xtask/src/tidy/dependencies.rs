@@ -31,6 +31,7 @@ const TABLE: &[Row] = &[
     row("interfaces", &[], &["capnp", "capnp-rpc", "tokio", "serde", "rusqlite", "common", "rpc"]),
     row("multiprocess", &[], &["interfaces", "bitcoin", "common", "node", "wallet", "kernel"]),
     row("ipc", &["interfaces", "multiprocess"], &["node", "wallet", "kernel", "rpc"]),
+    row("capi", &["interfaces", "ipc", "multiprocess"], &["common", "node", "wallet", "kernel", "rpc"]),
     row("kernel", &["common"], &["interfaces", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
     row("p2p", &["common", "kernel"], &["interfaces", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
     row(
