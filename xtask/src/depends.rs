@@ -164,8 +164,13 @@ pub fn variable(options: &Options, name: &str) -> Result<String> {
     for (package, recipe) in &recipes {
         match name.strip_prefix(package.as_str()) {
             Some("_version") => return Ok(recipe.version.clone()),
-            Some("_sha256_hash") => return Ok(recipe.origins[0].sha256.clone()),
-            Some("_file") => return Ok(recipe.origins[0].file_name().to_owned()),
+            // A package of our own has no source file.
+            Some("_sha256_hash") => {
+                return Ok(recipe.origins.first().map(|origin| origin.sha256.clone()).unwrap_or_default());
+            }
+            Some("_file") => {
+                return Ok(recipe.origins.first().map(|origin| origin.file_name().to_owned()).unwrap_or_default());
+            }
             Some("_id") => {
                 let planned = plan(options)?.into_iter().find(|planned| planned.recipe.name == *package);
                 return Ok(planned.map(|planned| planned.id).unwrap_or_default());
@@ -174,6 +179,15 @@ pub fn variable(options: &Options, name: &str) -> Result<String> {
         }
     }
     bail!("there is no variable {name}")
+}
+
+/// The files of this clone that a package of our own consists of, relative to the clone's top directory.
+///
+/// # Errors
+/// When its recipe is wrong or missing.
+pub fn local_files(options: &Options, package: &str) -> Result<Vec<String>> {
+    let mut recipes = recipe::load_all(&options.packages_dir())?;
+    Ok(recipes.remove(package).with_context(|| format!("there is no package {package}"))?.local)
 }
 
 /// The prefix that `make -C depends` made in this clone for this machine, if it has.

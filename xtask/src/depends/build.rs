@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+pub(super) use self::stage::copy_local;
 use super::lock::Lock;
 use super::progress::{self, Step};
 use super::{Options, Planned, archive, fetch, tools};
@@ -53,8 +54,9 @@ pub(super) fn ensure_all(options: &Options, planned: &[Planned], lock: &Lock) ->
         missing.iter().flat_map(|package| package.recipe.tools.iter().map(|tool| (tool.as_str(), &package.host)));
     tools::require(&used.map(|(tool, host)| tools::program(tool, host, options)).collect::<Vec<_>>(), options)?;
     for package in &missing {
-        let file = fetch::source(&package.recipe, options)?;
-        if let Some(unpacker) = stage::unpacker(&file) {
+        if let Some(file) = fetch::source(&package.recipe, options)?
+            && let Some(unpacker) = stage::unpacker(&file)
+        {
             tools::require(&[(unpacker.to_owned(), system::debian_package(unpacker).to_owned())], options)?;
         }
     }
@@ -80,7 +82,10 @@ fn make(options: &Options, planned: &[Planned], package: &Planned, lock: &Lock) 
         fs::create_dir_all(&places.work).with_context(|| format!("cannot create {}", places.work.display()))?;
         let file = fetch::source(recipe, options)?;
         progress::note(options, &format!("unpacking {} {}", recipe.name, recipe.version));
-        stage::unpack_source(&file, recipe, &places.source)?;
+        match file {
+            Some(file) => stage::unpack_source(&file, recipe, &places.source)?,
+            None => stage::copy_local(&options.root, recipe, &places.source)?,
+        }
         stage::patch(&options.patches_dir(&recipe.name), &places.source)?;
         stage::unpack_dependencies(options, planned, recipe, &places.deps)?;
         fs::create_dir_all(&places.build)?;

@@ -16,21 +16,24 @@ use super::lock::Lock;
 use super::recipe::{Origin, Place, Recipe};
 use super::{Options, id, progress};
 
-/// The verified source file of a recipe, fetched if need be.
-pub(super) fn source(recipe: &Recipe, options: &Options) -> Result<PathBuf> {
+/// The verified source file of a recipe, fetched if need be; `None` for a recipe whose source is in this clone.
+pub(super) fn source(recipe: &Recipe, options: &Options) -> Result<Option<PathBuf>> {
+    if recipe.origins.is_empty() {
+        return Ok(None);
+    }
     let _lock = Lock::acquire(&options.sources.join(format!(".{}.lock", recipe.name)), options)?;
     for origin in &recipe.origins {
         let file = options.sources.join(origin.file_name());
         if file.is_file() {
             verify(&file, origin, &format!("SOURCES_PATH {}", options.sources.display()))
                 .context("remove the file to have it fetched again")?;
-            return Ok(file);
+            return Ok(Some(file));
         }
     }
     let mut failures = Vec::new();
     for origin in &recipe.origins {
         match attempt(origin, &origin.to_string(), options, |to| from_place(origin, to, options)) {
-            Ok(file) => return Ok(file),
+            Ok(file) => return Ok(Some(file)),
             Err(err) => failures.push(format!("{err:#}")),
         }
     }
@@ -38,7 +41,7 @@ pub(super) fn source(recipe: &Recipe, options: &Options) -> Result<PathBuf> {
         for origin in &recipe.origins {
             let from = format!("{}/{}", base.trim_end_matches('/'), origin.file_name());
             match attempt(origin, &from, options, |to| from_fallback(&from, to)) {
-                Ok(file) => return Ok(file),
+                Ok(file) => return Ok(Some(file)),
                 Err(err) => failures.push(format!("{err:#}")),
             }
         }

@@ -60,6 +60,10 @@ pub(super) fn build_id(
         add("patch", &name);
         add("content", &content);
     }
+    for file in &recipe.local {
+        add("local", file);
+        add("content", &file_hash(&options.root.join(file))?);
+    }
     for name in &recipe.depends {
         // A dependency that is not wanted under these options has no id and no part in the result.
         if let Some(id) = ids.get(name) {

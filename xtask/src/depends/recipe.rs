@@ -46,8 +46,11 @@ pub struct Recipe {
     #[serde(default)]
     pub only: Vec<String>,
     /// Where the source comes from, in the order to try.
-    #[serde(rename = "origin")]
+    #[serde(default, rename = "origin")]
     pub origins: Vec<Origin>,
+    /// Files of this clone that are the source of a package of our own, in the place of origins.
+    #[serde(default)]
+    pub local: Vec<String>,
     /// Shell lines that prepare the build directory.
     #[serde(default)]
     pub configure: String,
@@ -155,8 +158,8 @@ fn load(file: &Path, name: &str) -> Result<Recipe> {
     name.clone_into(&mut recipe.name);
     // Tables sort their keys, so this is the same for any layout of the same data.
     recipe.canonical = toml::to_string(&data::parse::<toml::Table>(&text)?)?;
-    if recipe.origins.is_empty() {
-        bail!("it has no origin");
+    if recipe.origins.is_empty() == recipe.local.is_empty() {
+        bail!("it needs origins or local files, and not both");
     }
     for origin in &mut recipe.origins {
         if origin.sha256.len() != 64 || !origin.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::lock::Lock;
-use super::{Options, archive, build, id, plan, progress};
+use super::{Options, archive, build, id, plan, progress, recipe};
 
 /// One package's outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +48,17 @@ pub fn reproduce(options: &Options, elsewhere: &Path) -> Result<Vec<Comparison>>
     Ok(results)
 }
 
-/// Copies recipes, hosts and patches under another directory, which can then be a run's root.
+/// Copies recipes, what they take from the clone, hosts and patches under another directory, which can then be a run's
+/// root.
 ///
 /// # Errors
 /// When something cannot be copied.
 pub fn copy_recipes(options: &Options, root: &Path) -> Result<()> {
     for dir in ["packages", "hosts", "patches"] {
         copy_tree(&options.depends_dir().join(dir), &root.join("depends").join(dir))?;
+    }
+    for recipe in recipe::load_all(&options.packages_dir())?.values() {
+        build::copy_local(&options.root, recipe, root)?;
     }
     Ok(())
 }

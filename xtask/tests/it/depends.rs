@@ -317,6 +317,32 @@ fn a_missing_compiler_or_tool_is_named() {
 }
 
 #[test]
+fn a_package_of_our_own_follows_its_files() {
+    let clone = Clone::new();
+    let install = format!("echo own >> {}; cp -R $SRC/a $STAGE", clone.log().display());
+    clone.recipe_from("own", &format!("local = [\"a/b/file\", \"a/other\"]\ninstall = '{install}'"), &[]);
+    fs::create_dir_all(clone.root().join("a/b")).unwrap();
+    fs::write(clone.root().join("a/b/file"), "one").unwrap();
+    fs::write(clone.root().join("a/unlisted"), "").unwrap();
+    let error = clone.error();
+    assert!(error.contains("a/other"), "{error}");
+    fs::write(clone.root().join("a/other"), "").unwrap();
+    let read = || fs::read_to_string(clone.install().join("b/file")).unwrap();
+    assert_eq!((read(), read()), ("one".to_owned(), "one".to_owned()));
+    assert!(!clone.options.prefix().join("unlisted").exists());
+    fs::write(clone.root().join("a/b/file"), "two").unwrap();
+    assert_eq!(read(), "two");
+    assert_eq!(clone.ran(), ["own", "own"]);
+    depends::download(&clone.options, None).unwrap();
+    assert_eq!(depends::variable(&clone.options, "own_file").unwrap(), "");
+
+    let second = TempDir::new().unwrap();
+    for result in depends::reproduce(&clone.options, second.path()).unwrap() {
+        assert!(result.is_identical());
+    }
+}
+
+#[test]
 fn a_wrong_recipe_is_named() {
     let clone = Clone::new();
     let check = |rest: &str, expected: &str| {

@@ -26,6 +26,18 @@ pub(super) fn unpack_source(file: &Path, recipe: &Recipe, to: &Path) -> Result<(
     run(command, "tar")
 }
 
+/// Copies the source of a package of our own; files keep their places.
+pub(in super::super) fn copy_local(root: &Path, recipe: &Recipe, to: &Path) -> Result<()> {
+    for file in &recipe.local {
+        let target = to.join(file);
+        if let Some(dir) = target.parent() {
+            fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        }
+        fs::copy(root.join(file), &target).with_context(|| format!("cannot copy {}", root.join(file).display()))?;
+    }
+    Ok(())
+}
+
 /// The program that tar needs for a file.
 pub(super) fn unpacker(file: &Path) -> Option<&'static str> {
     match file.extension()?.to_str()? {
