@@ -12,8 +12,11 @@ functional: ## run the functional tests against the built programs
 tidy: ## check the project's own rules
 	@cargo xtask tidy
 
-install: ## copy the programs into the configured prefix; DESTDIR is put before it
+install: ## copy programs, library and schemas into the configured prefix; DESTDIR is put before it
 	@DESTDIR='$(DESTDIR)' cargo xtask install
+
+uninstall: ## remove what install copies
+	@DESTDIR='$(DESTDIR)' cargo xtask uninstall
 
 clean: ## remove what was built here; depends has its own
 	@cargo clean
@@ -21,4 +24,4 @@ clean: ## remove what was built here; depends has its own
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
 
-.PHONY: build check functional tidy install clean help
+.PHONY: build check functional tidy install uninstall clean help

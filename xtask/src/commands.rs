@@ -8,6 +8,8 @@ pub mod demo;
 pub mod depends;
 pub mod functional;
 pub mod install;
+pub mod library;
+pub mod python;
 pub mod reproduce;
 pub mod running;
 pub mod setup;
@@ -65,7 +67,7 @@ pub fn prepare(root: &Path, yes: bool) -> Result<()> {
         options.take_environment();
         (options.multiprocess, options.no_qt, options.may_install, options.yes) = (true, true, true, yes);
         let prefix = xtask::depends::install(&options)?;
-        configure::run(root, Some(&prefix), Some(true))?;
+        configure::run(root, Some(&prefix), None, Some(true))?;
     }
     build::run(root)
 }

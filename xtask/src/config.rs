@@ -17,6 +17,9 @@ pub struct Config {
     /// Where `make install` puts the programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<PathBuf>,
+    /// Where below or beside it libraries go, when `--libdir` named another place than `lib`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub libdir: Option<PathBuf>,
     /// The prefix to take libraries and tools from, when `--prefix` named one that `depends` made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depends: Option<PathBuf>,

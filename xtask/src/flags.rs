@@ -17,6 +17,8 @@ xflags::xflags! {
         cmd configure {
             /// Install to this directory, and take libraries from it if depends made it.
             optional --prefix directory: PathBuf
+            /// Install libraries to this directory, relative to the prefix.
+            optional --libdir directory: PathBuf
             /// Build the split programs too. The default is to build them if Cap'n Proto is there.
             optional --enable-multiprocess
             /// Build the monolith alone.
@@ -24,8 +26,10 @@ xflags::xflags! {
         }
         /// Build the programs as configured and link to them from src/.
         cmd build {}
-        /// Copy the programs into the configured prefix, under DESTDIR if that is set.
+        /// Copy programs, library and schemas into the configured prefix, under DESTDIR if that is set.
         cmd install {}
+        /// Remove what install copies.
+        cmd uninstall {}
         /// Install the system packages that building and testing need.
         cmd setup {
             /// Do not ask.

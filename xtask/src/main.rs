@@ -53,10 +53,11 @@ fn run(flags: Xtask) -> Result<()> {
                 (false, true) => Some(false),
                 (false, false) => None,
             };
-            commands::configure::run(&root, flags.prefix.as_deref(), multiprocess)
+            commands::configure::run(&root, flags.prefix.as_deref(), flags.libdir.as_deref(), multiprocess)
         }
         XtaskCmd::Build(_) => commands::build::run(&root),
         XtaskCmd::Install(_) => commands::install::run(&root),
+        XtaskCmd::Uninstall(_) => commands::install::undo(&root),
         XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),
         XtaskCmd::Demo(flags) => commands::demo::run(&root, flags.yes),
         XtaskCmd::Test(flags) => commands::test::run(&root, flags.yes),

@@ -1,24 +1,30 @@
-//! `cargo xtask build`: builds the programs as configured and places links to them in `src/`.
+//! `cargo xtask build`: builds the programs as configured, with the split ones the library for C, and places links to them in `src/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 use xtask::config::Config;
 use xtask::find;
 
-use super::{PROGRAMS, cargo, run as run_command};
+use super::{PROGRAMS, cargo, library, run as run_command};
 
 /// Builds and links. Unconfigured, the split programs are built where there is a Cap'n Proto compiler.
 pub fn run(root: &Path) -> Result<()> {
     let split = is_split(root)?;
+    let workspace = Workspace::load(root)?;
     let mut command = cargo(root);
     command.args(["build", "--release"]);
     if split {
         command.args(["--features", "multiprocess"]);
+        // Together with the programs: alone, cargo would compile what they share a second time with fewer features.
+        for package in workspace.default_members().chain([library::PACKAGE]) {
+            command.args(["--package", package]);
+        }
     }
     run_command(&mut command, "the build")?;
-    let release = target_dir(root)?.join("release");
+    let release = workspace.target_dir.join("release");
     for (program, of_split) in PROGRAMS {
         let link = root.join("src").join(program);
         if link.symlink_metadata().is_ok() {
@@ -38,14 +44,43 @@ pub fn is_split(root: &Path) -> Result<bool> {
     Ok(config.multiprocess.unwrap_or_else(|| find::capnp_for(&config).is_some()))
 }
 
-/// Where cargo puts what it builds.
-pub fn target_dir(root: &Path) -> Result<PathBuf> {
-    let output = cargo(root)
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
-        .output()
-        .context("cannot run cargo metadata")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("cannot read cargo metadata")?;
-    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo metadata names no target directory")
+/// What cargo says of the workspace.
+#[derive(Deserialize)]
+pub struct Workspace {
+    packages: Vec<Package>,
+    workspace_default_members: Vec<String>,
+    /// Where cargo puts what it builds.
+    #[serde(rename = "target_directory")]
+    pub target_dir: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    version: String,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub fn load(root: &Path) -> Result<Workspace> {
+        let mut command = cargo(root);
+        let command = command.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
+        let output = command.output().context("cannot run cargo metadata")?;
+        serde_json::from_slice(&output.stdout).context("cannot read cargo metadata")
+    }
+
+    /// The packages that a bare `cargo build` builds.
+    fn default_members(&self) -> impl Iterator<Item = &str> {
+        let members = self.packages.iter().filter(|package| self.workspace_default_members.contains(&package.id));
+        members.map(|package| package.name.as_str())
+    }
+
+    /// The version of a package.
+    pub fn version(&self, name: &str) -> Result<&str> {
+        let found = self.packages.iter().find(|package| package.name == name);
+        found.map(|package| package.version.as_str()).with_context(|| format!("there is no package {name}"))
+    }
 }
 
 /// Relative to `src/` when it is inside the clone, so that the clone can be moved.

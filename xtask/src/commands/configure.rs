@@ -17,6 +17,7 @@ Chooses what is built, and records it in build/config.toml.
 Usage: ./configure [options]
 
   --prefix=DIRECTORY       install to this directory, and take libraries from it if depends made it [/usr/local]
+  --libdir=DIRECTORY       install libraries to this directory, such as lib/x86_64-linux-gnu [lib]
   --enable-multiprocess    build bitcoin-node and bitcoin-wallet too; needs Cap'n Proto
   --disable-multiprocess   build the monolith alone
   --help                   print this
@@ -34,15 +35,19 @@ pub fn wants_help(arguments: &[OsString]) -> bool {
 const DEFAULT_PREFIX: &str = "/usr/local";
 
 /// Records the choices and prints the summary. `multiprocess` is what the user asked for, if anything.
-pub fn run(root: &Path, prefix: Option<&Path>, multiprocess: Option<bool>) -> Result<()> {
+pub fn run(root: &Path, prefix: Option<&Path>, libdir: Option<&Path>, multiprocess: Option<bool>) -> Result<()> {
     let install = match prefix {
         // Whoever runs make later may stand in another directory.
         Some(prefix) => std::path::absolute(prefix).context("cannot resolve --prefix")?,
         None => PathBuf::from(DEFAULT_PREFIX),
     };
     let manifest = Manifest::load(&install)?;
-    let mut config =
-        Config { depends: manifest.is_some().then(|| install.clone()), prefix: Some(install), multiprocess: None };
+    let mut config = Config {
+        depends: manifest.is_some().then(|| install.clone()),
+        libdir: libdir.map(|libdir| below(&install, libdir)),
+        prefix: Some(install),
+        multiprocess: None,
+    };
     require_tools(&["cc", "c++", "pkg-config"])?;
     let engine = engine(&config)?;
     let (multiprocess, why) = decide(&config, manifest.as_ref(), multiprocess)?;
@@ -50,6 +55,12 @@ pub fn run(root: &Path, prefix: Option<&Path>, multiprocess: Option<bool>) -> Re
     config.store(root)?;
     summary(&config, &why, &engine);
     Ok(())
+}
+
+/// A directory that is relative to the prefix, in whichever way packagers write that.
+fn below(prefix: &Path, dir: &Path) -> PathBuf {
+    let dir = ["${prefix}", "${exec_prefix}"].iter().find_map(|variable| dir.strip_prefix(variable).ok()).unwrap_or(dir);
+    prefix.join(dir)
 }
 
 /// Whether the split programs are built, and the reason in words.
@@ -107,6 +118,7 @@ fn summary(config: &Config, why: &str, engine: &str) {
     row("bitcoind", "yes", "always: node and wallets in one process");
     row("bitcoin-cli, bitcoin", "yes", "always");
     row("bitcoin-node, bitcoin-wallet", yes(split), why);
+    row("libmultiprocess", yes(split), "with them: their socket for programs in C");
     println!("With:");
     row("consensus library", "", engine);
     if split && let Some(capnp) = find::capnp_for(config) {

@@ -1,39 +1,124 @@
-//! `cargo xtask install`: copies the built programs into the configured prefix.
+//! `cargo xtask install`: copies what was built into the configured prefix; `cargo xtask uninstall` removes it again.
 //!
 //! Programs that users start go to `bin`; those that other programs start go to `libexec`, where the `bitcoin` wrapper
-//! looks for them.
+//! looks for them. With the split programs comes what other people's programs need to talk to them ([`super::library`]).
+//!
+//! **Invariant:** what is installed is decided in one list, and removing goes through the same one.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use xtask::config::Config;
 
-use super::{PROGRAMS, build};
+use super::build::Workspace;
+use super::{PROGRAMS, build, library};
 
-/// Installs under `destdir`, which may be empty, and the prefix.
+/// Directories that things are installed to.
+pub struct Directories {
+    /// What the others are below, usually.
+    pub prefix: PathBuf,
+    /// Libraries.
+    pub lib: PathBuf,
+}
+
+/// Something to install.
+pub struct Item {
+    /// Where, without `DESTDIR`.
+    pub to: PathBuf,
+    /// What.
+    pub what: What,
+}
+
+/// What is installed.
+pub enum What {
+    /// A copy of a program.
+    Program(PathBuf),
+    /// A copy of a file that is read.
+    File(PathBuf),
+    /// A file with this text.
+    Text(String),
+    /// A link to a file beside it.
+    Link(String),
+}
+
+/// Builds and installs.
 pub fn run(root: &Path) -> Result<()> {
-    let prefix =
-        Config::load(root)?.prefix.context("no prefix is recorded; run ./configure --prefix=DIRECTORY first")?;
-    let prefix = match std::env::var_os("DESTDIR").filter(|dir| !dir.is_empty()) {
-        Some(dir) => Path::new(&dir).join(prefix.strip_prefix("/").unwrap_or(&prefix)),
-        None => prefix,
-    };
+    let directories = directories(root)?;
     build::run(root)?;
-    let release = build::target_dir(root)?.join("release");
-    let split = build::is_split(root)?;
-    for (program, of_split) in PROGRAMS {
-        if of_split && !split {
-            continue;
-        }
-        let dir: PathBuf = prefix.join(if of_split { "libexec" } else { "bin" });
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        let (partial, file) = (dir.join(format!(".{program}.part")), dir.join(program));
-        // A program that is running cannot be written to, but it can be replaced.
-        fs::copy(release.join(program), &partial)
-            .and_then(|_| fs::rename(&partial, &file))
-            .with_context(|| format!("cannot install {}", file.display()))?;
+    for item in items(root, &directories)? {
+        let file = destination(&item.to);
+        item.what.put(&file).with_context(|| format!("cannot install {}", file.display()))?;
         println!("{}", file.display());
     }
     Ok(())
+}
+
+/// Removes what [`run`] installs, and our own directories when they are empty then.
+pub fn undo(root: &Path) -> Result<()> {
+    for item in items(root, &directories(root)?)? {
+        let file = destination(&item.to);
+        match fs::remove_file(&file) {
+            Ok(()) => println!("{}", file.display()),
+            Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
+            Err(err) => return Err(err).with_context(|| format!("cannot remove {}", file.display())),
+        }
+        // Of the directories only ours; one that holds something else stays.
+        let ours = |dir: &&Path| dir.iter().any(|part| part == library::SHARED);
+        let _ = file.ancestors().skip(1).take_while(ours).try_for_each(fs::remove_dir);
+    }
+    Ok(())
+}
+
+fn directories(root: &Path) -> Result<Directories> {
+    let config = Config::load(root)?;
+    let prefix = config.prefix.context("no prefix is recorded; run ./configure --prefix=DIRECTORY first")?;
+    Ok(Directories { lib: config.libdir.unwrap_or_else(|| prefix.join("lib")), prefix })
+}
+
+/// Everything there is to install.
+fn items(root: &Path, directories: &Directories) -> Result<Vec<Item>> {
+    let workspace = Workspace::load(root)?;
+    let release = workspace.target_dir.join("release");
+    let split = build::is_split(root)?;
+    let mut items = Vec::new();
+    for (program, of_split) in PROGRAMS.iter().filter(|(_, of_split)| split || !of_split) {
+        let dir = if *of_split { "libexec" } else { "bin" };
+        let to = directories.prefix.join(dir).join(program);
+        items.push(Item { to, what: What::Program(release.join(program)) });
+    }
+    if split {
+        items.extend(library::items(root, &workspace, directories)?);
+    }
+    Ok(items)
+}
+
+/// A place under `DESTDIR`, if that is set.
+fn destination(file: &Path) -> PathBuf {
+    match std::env::var_os("DESTDIR").filter(|dir| !dir.is_empty()) {
+        Some(dir) => Path::new(&dir).join(file.strip_prefix("/").unwrap_or(file)),
+        None => file.to_path_buf(),
+    }
+}
+
+impl What {
+    fn put(&self, file: &Path) -> Result<()> {
+        let (dir, name) = (file.parent().unwrap_or(file), file.file_name().unwrap_or_default());
+        fs::create_dir_all(dir)?;
+        let partial = dir.join(format!(".{}.part", name.to_string_lossy()));
+        // Left by an installation that was cut short; a link would be followed.
+        let _ = fs::remove_file(&partial);
+        let mode = match self {
+            What::Program(from) => fs::copy(from, &partial).map(|_| Some(0o755)),
+            What::File(from) => fs::copy(from, &partial).map(|_| Some(0o644)),
+            What::Text(text) => fs::write(&partial, text).map(|()| Some(0o644)),
+            What::Link(target) => std::os::unix::fs::symlink(target, &partial).map(|()| None),
+        }?;
+        if let Some(mode) = mode {
+            fs::set_permissions(&partial, Permissions::from_mode(mode))?;
+        }
+        // A program that is running cannot be written to, but it can be replaced.
+        Ok(fs::rename(&partial, file)?)
+    }
 }

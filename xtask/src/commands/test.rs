@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{cargo, functional, prepare, tidy};
+use super::{cargo, functional, prepare, python, tidy};
 
 /// How many tests passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +30,7 @@ impl AddAssign for Count {
 /// Prepares the machine and runs all tests.
 pub fn run(root: &Path, yes: bool) -> Result<()> {
     prepare(root, yes)?;
+    python::provide(root, yes);
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--release", "--features", "multiprocess", "--no-fail-fast"]);
     let mut count = capture(&mut command, "cargo test", of_cargo)?;

@@ -68,8 +68,12 @@ fn the_prefix_decides_unless_a_flag_does() {
         let output = clone.configure(flags);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-        let expected =
-            Config { prefix: Some(clone.prefix()), depends: Some(clone.prefix()), multiprocess: Some(expected) };
+        let expected = Config {
+            prefix: Some(clone.prefix()),
+            libdir: None,
+            depends: Some(clone.prefix()),
+            multiprocess: Some(expected),
+        };
         assert_eq!(clone.config(), expected, "{why}");
         assert!(text.contains(why), "{why} is not in: {text}");
     };
@@ -85,6 +89,18 @@ fn a_plain_prefix_is_only_where_to_install() {
     assert!(clone.configure(&["--disable-multiprocess"]).status.success());
     let config = clone.config();
     assert_eq!((config.prefix, config.depends), (Some(clone.prefix()), None));
+}
+
+#[test]
+fn libraries_go_below_the_prefix_or_elsewhere() {
+    let check = |given: &str, expected: &dyn Fn(&Clone) -> std::path::PathBuf| {
+        let clone = Clone::new(None);
+        assert!(clone.configure(&["--disable-multiprocess", &format!("--libdir={given}")]).status.success());
+        assert_eq!(clone.config().libdir, Some(expected(&clone)), "{given}");
+    };
+    check("lib/x86_64-linux-gnu", &|clone| clone.prefix().join("lib/x86_64-linux-gnu"));
+    check("${prefix}/lib64", &|clone| clone.prefix().join("lib64"));
+    check("/elsewhere/lib", &|_| "/elsewhere/lib".into());
 }
 
 #[test]

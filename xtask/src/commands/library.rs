@@ -1,0 +1,106 @@
+//! What `cargo xtask install` puts beside the split programs for other people's: the library for C with its header, the
+//! schemas, and how pkg-config finds them.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use xtask::depends::{self, Options};
+use xtask::library::{ARCHIVE, LINK, file_name, soname};
+
+use super::build::Workspace;
+use super::install::{Directories, Item, What};
+
+/// The package that the library is built from.
+pub const PACKAGE: &str = "capi";
+
+/// The package of `depends` that lists the schemas.
+const SCHEMAS: &str = "bitcoin_ipc";
+
+/// Where the schemas are in the clone.
+const SCHEMA_DIR: &str = "schemas";
+
+/// The directory of the schemas, below `share`.
+pub const SHARED: &str = "bitcoin-ipc";
+
+/// The list.
+pub fn items(root: &Path, workspace: &Workspace, directories: &Directories) -> Result<Vec<Item>> {
+    let Directories { prefix, lib } = directories;
+    let version = workspace.version(PACKAGE)?;
+    let built = workspace.target_dir.join("release").join(format!("lib{PACKAGE}"));
+    let file = file_name(version);
+    let mut items = vec![
+        Item { to: lib.join(&file), what: What::File(built.with_extension("so")) },
+        Item { to: lib.join(soname()), what: What::Link(file) },
+        Item { to: lib.join(LINK), what: What::Link(soname()) },
+        Item { to: lib.join(ARCHIVE), what: What::File(built.with_extension("a")) },
+        Item {
+            to: prefix.join("include/multiprocess.h"),
+            what: What::File(root.join("src/capi/include/multiprocess.h")),
+        },
+    ];
+    for file in schemas(root)? {
+        let to = prefix.join("share").join(SHARED).join(&file);
+        items.push(Item { to, what: What::File(root.join(SCHEMA_DIR).join(file)) });
+    }
+    for (name, dir) in [("libmultiprocess", lib.join("pkgconfig")), ("bitcoin-ipc", prefix.join("share/pkgconfig"))] {
+        let template = root.join("pkgconfig").join(format!("{name}.pc.in"));
+        let text = fs::read_to_string(&template).with_context(|| format!("cannot read {}", template.display()))?;
+        items.push(Item { to: dir.join(format!("{name}.pc")), what: What::Text(fill_in(&text, directories, version)) });
+    }
+    Ok(items)
+}
+
+/// The schemas that other people's programs need, relative to where schemas are.
+fn schemas(root: &Path) -> Result<Vec<String>> {
+    let files = depends::local_files(&Options::new(root)?, SCHEMAS)?;
+    Ok(files.iter().filter_map(|file| file.strip_prefix(SCHEMA_DIR)?.strip_prefix('/')).map(str::to_owned).collect())
+}
+
+/// Fills in a template of pkg-config. What is below the prefix is said so, so that both can be moved.
+fn fill_in(template: &str, directories: &Directories, version: &str) -> String {
+    let libdir = match directories.lib.strip_prefix(&directories.prefix) {
+        Ok(below) => format!("${{exec_prefix}}/{}", below.display()),
+        Err(_) => directories.lib.display().to_string(),
+    };
+    let prefix = directories.prefix.display().to_string();
+    template.replace("@prefix@", &prefix).replace("@libdir@", &libdir).replace("@version@", version)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn templates_are_filled_in() {
+        let check = |lib: &str, expected: &str| {
+            let directories = Directories { prefix: "/usr".into(), lib: lib.into() };
+            assert_eq!(fill_in("@prefix@ @libdir@ @version@", &directories, "31.99.0"), expected);
+        };
+        check("/usr/lib", "/usr ${exec_prefix}/lib 31.99.0");
+        check("/usr/lib/x86_64-linux-gnu", "/usr ${exec_prefix}/lib/x86_64-linux-gnu 31.99.0");
+        check("/opt/lib", "/usr /opt/lib 31.99.0");
+    }
+
+    #[test]
+    fn the_schemas_are_what_the_bootstrap_interface_needs_and_no_more() {
+        let root = xtask::paths::root().expect("tests run in a clone");
+        let mut needed = BTreeSet::new();
+        let mut open = vec!["init.capnp".to_owned()];
+        while let Some(file) = open.pop() {
+            let text = fs::read_to_string(root.join(SCHEMA_DIR).join(&file)).expect("it is imported");
+            let imports = text.lines().filter_map(|line| line.split_once("import \"")?.1.split_once('"'));
+            open.extend(imports.map(|(name, _)| name.trim_start_matches('/').to_owned()));
+            // Those of Cap'n Proto itself come with it.
+            open.retain(|file| !file.starts_with("capnp/"));
+            needed.insert(file);
+            open.retain(|file| !needed.contains(file));
+        }
+        assert_eq!(schemas(&root).expect("the recipe is right").into_iter().collect::<BTreeSet<_>>(), needed);
+        // And the package of depends has the version of the rest.
+        let version = depends::variable(&Options::new(&root).expect("this machine has a name"), "bitcoin_ipc_version");
+        assert_eq!(version.expect("it is there"), env!("CARGO_PKG_VERSION"));
+    }
+}
