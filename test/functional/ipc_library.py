@@ -1,0 +1,106 @@
+"""libmultiprocess as installed: what packagers expect of it, and the C program of doc/examples on a live node."""
+
+import json
+import os
+import re
+import shutil
+
+from framework.install import Example, Installation, run as command
+from framework.programs import ROOT
+from framework.scenario import main
+from framework.util import check, contains, equal
+
+EXAMPLE = ROOT / "doc/examples/tip.c"
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+
+def dynamic(file, tag):
+    """Values of a tag in a file's dynamic section."""
+    return re.findall(rf"\({tag}\).*\[(.*)\]", command("readelf", "--dynamic", "--wide", file))
+
+
+def run(t):
+    t.skip_unless_split()
+    t.step("what is installed, and where")
+    there = Installation(t.directory / "installed")
+    version = there.pkg_config("--modversion", "libmultiprocess")[0]
+    equal(there.pkg_config("--modversion", "bitcoin-ipc"), [version])
+    name = f"libmultiprocess.so.0.{'.'.join(version.split('.')[:2])}"
+    library = there.lib / name
+    equal([os.readlink(there.lib / f"libmultiprocess.so{end}") for end in ("", ".0")], ["libmultiprocess.so.0", name])
+    for part in ("bin/bitcoind", "bin/bitcoin-cli", "bin/bitcoin", "libexec/bitcoin-node", "libexec/bitcoin-wallet"):
+        equal((there.prefix / part).stat().st_mode & 0o7777, 0o755, part)
+    schemas = [f"share/bitcoin-ipc/{schema}.capnp" for schema in ("init", "echo", "mining", "mining_v30", "rpc", "common", "mp/proxy")]
+    for part in [str(library.relative_to(there.prefix)), "include/multiprocess.h", "share/pkgconfig/bitcoin-ipc.pc", *schemas]:
+        equal((there.prefix / part).stat().st_mode & 0o7777, 0o644, part)
+    equal([file for file in there.files() if file.endswith(".capnp") and file not in schemas], [], "private schemas")
+    equal([file for file in there.files() if "/." in f"/{file}"], [], "files left over")
+    text = there.pc.read_text()
+    check(str(there.destdir) not in text, "the directory of an installation in stages stays out of it")
+
+    t.step("the shared library is what distributions ask for")
+    equal(dynamic(library, "SONAME"), ["libmultiprocess.so.0"])
+    equal(dynamic(library, "R(?:UN)?PATH"), [], "paths to look for libraries in")
+    needed = {need.split(".so")[0] for need in dynamic(library, "NEEDED")}
+    check(needed <= {"libc", "libgcc_s", "libm", "ld-linux-x86-64", "ld-linux-aarch64"}, needed)
+    headers = command("readelf", "--program-headers", "--wide", library)
+    check(re.search(r"GNU_STACK.* RW ", headers), "the stack is not executable")
+    check("TEXTREL" not in command("readelf", "--dynamic", library), "no code is written to when loading")
+    header = (there.prefix / "include/multiprocess.h").read_text()
+    exported = [line.split()[-1] for line in command("nm", "--dynamic", "--defined-only", library).splitlines()]
+    equal(sorted(exported), sorted(re.findall(r"^\S.*?\b(mp_\w+)\(", header, re.M)), "what it exports")
+
+    t.step("the header suits any compiler, and the example is built with nothing but pkg-config")
+    flags = there.pkg_config("--cflags", "--libs", "libmultiprocess")
+    program = t.directory / "tip"
+    command("cc", *STRICT, EXAMPLE, "-o", program, *flags)
+    equal([need for need in dynamic(program, "NEEDED") if "multiprocess" in need], ["libmultiprocess.so.0"])
+    for compiler, language in (("cc", "c"), ("c++", "c++")):
+        source = t.directory / f"header.{language}"
+        source.write_text("#include <multiprocess.h>\nint check(void) { return mp_version() != 0; }\n")
+        command(compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", os.devnull, *flags[:1])
+
+    t.step("and statically")
+    alone = t.directory / "tip-static"
+    words = there.pkg_config("--static", "--cflags", "--libs", "libmultiprocess")
+    command("cc", EXAMPLE, "-o", alone, *["-l:libmultiprocess.a" if word == "-lmultiprocess" else word for word in words])
+    equal([need for need in dynamic(alone, "NEEDED") if "multiprocess" in need], [])
+
+    node = t.node()
+    node.start("-ipcbind=unix", "-ipcbind=unix:mining.sock,allow=mining")
+    address = f"unix:{node.chaindir}/node.sock"
+    for form in (program, alone):
+        t.step(f"{form.name} prints the tip, asks, and sees the next block")
+        node.mine(1)
+        example = Example(form, address, env=there.environment)
+        tip, rpc = example.lines(2)
+        equal(tip, f"tip {node.rpc.getblockcount()} {node.rpc.getbestblockhash()}")
+        answer = json.loads(rpc.removeprefix("rpc "))
+        check(answer["error"] is None and answer["result"] >= 0, answer)
+        new = node.mine(1)[0]
+        equal(example.end(), (0, f"new {node.rpc.getblockcount()} {new}\n", ""))
+
+    t.step("errors are said, and a node that dies kills nobody")
+    equal(Example(program, env=there.environment).end()[0], 2)
+    for wrong, message in (
+        ("unix:/nobody/is/here", "connect: No such file or directory"),
+        ("nonsense", "connect: Unrecognized address 'nonsense'"),
+    ):
+        equal(Example(program, wrong, env=there.environment).end(), (1, "", f"{message}\n"))
+    code, out, err = Example(program, f"unix:{node.chaindir}/mining.sock", env=there.environment).end()
+    equal((code, out.split()[:1]), (1, ["tip"]))
+    contains(err, "rpc: other process does not support Init.makeRpc")
+    example = Example(program, address, env=there.environment)
+    example.lines(2)
+    node.kill()
+    equal(example.end(), (0, "", ""))
+    equal(Example(program, address, env=there.environment).end(), (1, "", "connect: Connection refused\n"))
+
+    t.step("what was installed can be removed")
+    stranger = there.prefix / "share/bitcoin-ipc/stranger.capnp"
+    shutil.copy(there.prefix / schemas[0], stranger)
+    there.make("uninstall")
+    equal(there.files(), {"share/bitcoin-ipc/stranger.capnp"})
+
+
+main(run)
