@@ -2,7 +2,7 @@
 //! nothing of connections: objects are `Send` and `Sync`, and every thread may call them.
 //!
 //!     bitcoin-node -regtest -ipcbind=unix
-//!     cargo run --package ipc --example tip -- unix:$HOME/.bitcoin/regtest/node.sock
+//!     cargo run --package examples -- unix:$HOME/.bitcoin/regtest/node.sock
 
 use std::error::Error;
 use std::path::Path;

@@ -10,10 +10,10 @@ from framework.util import equal
 
 def run(t):
     t.skip_unless_split()
-    t.step("the example is built as part of the workspace")
-    command("cargo", "build", "--quiet", "--workspace", "--release", "--features=multiprocess", "--example=tip", cwd=ROOT)
+    t.step("the example is built with the crates that the programs are built from")
+    command("cargo", "xtask", "build", "examples", cwd=ROOT)
     metadata = command("cargo", "metadata", "--format-version=1", "--no-deps", "--offline", cwd=ROOT)
-    program = f"{json.loads(metadata)['target_directory']}/release/examples/tip"
+    program = f"{json.loads(metadata)['target_directory']}/release/tip"
     node = t.node()
     node.start("-ipcbind=unix")
     node.mine(1)

@@ -69,5 +69,5 @@ pub fn prepare(root: &Path, yes: bool) -> Result<()> {
         let prefix = xtask::depends::install(&options)?;
         configure::run(root, Some(&prefix), None, Some(true))?;
     }
-    build::run(root)
+    build::run(root, &[])
 }

@@ -25,7 +25,10 @@ xflags::xflags! {
             optional --disable-multiprocess
         }
         /// Build the programs as configured and link to them from src/.
-        cmd build {}
+        cmd build {
+            /// Packages of the workspace to build with them.
+            repeated packages: String
+        }
         /// Copy programs, library and schemas into the configured prefix, under DESTDIR if that is set.
         cmd install {}
         /// Remove what install copies.

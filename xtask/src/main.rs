@@ -55,7 +55,7 @@ fn run(flags: Xtask) -> Result<()> {
             };
             commands::configure::run(&root, flags.prefix.as_deref(), flags.libdir.as_deref(), multiprocess)
         }
-        XtaskCmd::Build(_) => commands::build::run(&root),
+        XtaskCmd::Build(flags) => commands::build::run(&root, &flags.packages),
         XtaskCmd::Install(_) => commands::install::run(&root),
         XtaskCmd::Uninstall(_) => commands::install::undo(&root),
         XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),

@@ -1,5 +1,6 @@
 //! The functions as a C program calls them, against fakes behind a socket; and that the header is theirs.
 #![allow(unsafe_code, reason = "calls as C programs make them")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::ffi::{CStr, CString, c_char};
 use std::path::{Path, PathBuf};

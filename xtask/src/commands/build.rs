@@ -10,16 +10,19 @@ use xtask::find;
 
 use super::{PROGRAMS, cargo, library, run as run_command};
 
-/// Builds and links. Unconfigured, the split programs are built where there is a Cap'n Proto compiler.
-pub fn run(root: &Path) -> Result<()> {
+/// Builds, with more packages if asked to, and links. Unconfigured, the split programs are built where there is a Cap'n Proto compiler.
+pub fn run(root: &Path, more: &[String]) -> Result<()> {
     let split = is_split(root)?;
     let workspace = Workspace::load(root)?;
     let mut command = cargo(root);
     command.args(["build", "--release"]);
     if split {
         command.args(["--features", "multiprocess"]);
+    }
+    if split || !more.is_empty() {
         // Together with the programs: alone, cargo would compile what they share a second time with fewer features.
-        for package in workspace.default_members().chain([library::PACKAGE]) {
+        let library = split.then_some(library::PACKAGE);
+        for package in workspace.default_members().chain(library).chain(more.iter().map(String::as_str)) {
             command.args(["--package", package]);
         }
     }
@@ -27,11 +30,15 @@ pub fn run(root: &Path) -> Result<()> {
     let release = workspace.target_dir.join("release");
     for (program, of_split) in PROGRAMS {
         let link = root.join("src").join(program);
+        let target = (split || !of_split).then(|| relative(&release.join(program), root));
+        // Left as it is where it is right: somebody may be about to start the program.
+        if fs::read_link(&link).ok() == target {
+            continue;
+        }
         if link.symlink_metadata().is_ok() {
             fs::remove_file(&link).with_context(|| format!("cannot replace {}", link.display()))?;
         }
-        if split || !of_split {
-            let target = relative(&release.join(program), root);
+        if let Some(target) = target {
             std::os::unix::fs::symlink(target, &link).with_context(|| format!("cannot link {}", link.display()))?;
         }
     }

@@ -46,7 +46,7 @@ pub enum What {
 /// Builds and installs.
 pub fn run(root: &Path) -> Result<()> {
     let directories = directories(root)?;
-    build::run(root)?;
+    build::run(root, &[])?;
     for item in items(root, &directories)? {
         let file = destination(&item.to);
         item.what.put(&file).with_context(|| format!("cannot install {}", file.display()))?;

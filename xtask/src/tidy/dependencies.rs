@@ -64,6 +64,7 @@ const TABLE: &[Row] = &[
         never_without_feature: IPC,
     },
     row("bitcoin-wrapper", &["common"], &["node", "wallet", "kernel", "ipc", "capnp", "rpc"]),
+    row("examples", &["interfaces", "ipc", "multiprocess"], &["common", "node", "wallet", "kernel", "rpc"]),
     row("xtask", &[], &["common", "interfaces", "kernel", "node"]),
 ];
 
