@@ -59,7 +59,8 @@ pub fn run(root: &Path, prefix: Option<&Path>, libdir: Option<&Path>, multiproce
 
 /// A directory that is relative to the prefix, in whichever way packagers write that.
 fn below(prefix: &Path, dir: &Path) -> PathBuf {
-    let dir = ["${prefix}", "${exec_prefix}"].iter().find_map(|variable| dir.strip_prefix(variable).ok()).unwrap_or(dir);
+    let dir =
+        ["${prefix}", "${exec_prefix}"].iter().find_map(|variable| dir.strip_prefix(variable).ok()).unwrap_or(dir);
     prefix.join(dir)
 }
 

@@ -26,7 +26,10 @@ pub fn provide(root: &Path, yes: bool) {
     // Debian keeps what that needs in a package of its own.
     let made = make() || ((yes || system::is_root()) && system::install(&["python3-venv"]).is_ok() && make());
     if !made {
-        eprintln!("setup: cannot make a Python environment; install one with {}", system::install_hint(&["python3-venv"]));
+        eprintln!(
+            "setup: cannot make a Python environment; install one with {}",
+            system::install_hint(&["python3-venv"])
+        );
     } else if !quiet(Command::new(&own).args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", REQUIREMENT])) {
         eprintln!("setup: cannot install {REQUIREMENT}; what needs it will be left out");
     }
