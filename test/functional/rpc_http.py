@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import hashlib
 import hmac
+import json
 import socket
 
 from framework.scenario import main
@@ -140,6 +141,14 @@ def run(t):
         check(active[0]["duration"] >= 0 and not waiting.done(), "the command waits")
         tip = node.mine(1)[0]
         equal(waiting.result(30), {"hash": tip, "height": 1})
+
+    t.step("what was asked for is done, also for clients that do not wait for the answer")
+    rpc.createwallet("w")
+    addresses = [rpc.getnewaddress() for _ in range(40)]
+    for address in addresses:
+        body = json.dumps(call("setlabel", params=[address, "left"])).encode()
+        raw(node, head(node, len(body)) + body, answer=False)
+    wait_until(lambda: all(rpc.getaddressinfo(address)["labels"] == ["left"] for address in addresses), "all labels")
     node.stop()
 
     t.step("-rpcuser and -rpcpassword replace the cookie")

@@ -2,6 +2,7 @@
 //! run now. Separate from the HTTP server because other ways in (IPC) end here too.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -102,7 +103,7 @@ impl Registry {
             return Err(RpcError::in_warmup(status));
         }
         let set = self.find(&request.method).ok_or_else(RpcError::method_not_found)?;
-        let _active = self.enter(&request.method);
+        let _active = Registry::enter(self, &request.method);
         catch_unwind(AssertUnwindSafe(|| set.execute(request))).unwrap_or_else(|_| {
             log::error!("RPC command {} panicked", request.method);
             Err(RpcError::misc(format!("Internal bug detected: RPC command {} panicked", request.method)))
@@ -115,15 +116,15 @@ impl Registry {
     }
 
     /// Has a command run elsewhere, if it does that; `None` if it is to be run with [`Self::execute`].
-    pub(crate) fn start<'a>(
-        &'a self,
+    pub(crate) fn start(
+        self: &Arc<Self>,
         request: &Request,
-    ) -> Option<impl Future<Output = Result<Box<RawValue>, RpcError>> + Send + use<'a>> {
+    ) -> Option<impl Future<Output = Result<Box<RawValue>, RpcError>> + Send + use<>> {
         if self.warmup.read().unwrap_or_else(PoisonError::into_inner).is_some() {
             return None;
         }
         let started = self.find(&request.method)?.start(request)?;
-        let active = self.enter(&request.method);
+        let active = Registry::enter(self.clone(), &request.method);
         Some(async move {
             let _active = active;
             started.await
@@ -187,20 +188,20 @@ impl Registry {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, method: &str) -> ActiveGuard<'_> {
-        let call = self.next_call.fetch_add(1, Ordering::Relaxed);
-        self.lock_active().push((call, method.to_owned(), Instant::now()));
-        ActiveGuard { registry: self, call }
+    fn enter<R: Deref<Target = Registry>>(registry: R, method: &str) -> ActiveGuard<R> {
+        let call = registry.next_call.fetch_add(1, Ordering::Relaxed);
+        registry.lock_active().push((call, method.to_owned(), Instant::now()));
+        ActiveGuard { registry, call }
     }
 }
 
 /// Takes a command off the list of running ones, also when it panics.
-struct ActiveGuard<'a> {
-    registry: &'a Registry,
+struct ActiveGuard<R: Deref<Target = Registry>> {
+    registry: R,
     call: u64,
 }
 
-impl Drop for ActiveGuard<'_> {
+impl<R: Deref<Target = Registry>> Drop for ActiveGuard<R> {
     fn drop(&mut self) {
         self.registry.lock_active().retain(|(call, ..)| *call != self.call);
     }

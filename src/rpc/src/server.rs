@@ -37,6 +37,9 @@ use workers::Workers;
 /// How long clients may take to read their last answer at the end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
+/// Most commands that run elsewhere at a time, whatever the options say.
+const MOST_ELSEWHERE: u32 = 1 << 16;
+
 /// Why the server could not start. `Display` is for the user; details were logged where they happened.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -62,7 +65,8 @@ struct Shared {
     allowed: Vec<Subnet>,
     workers: Workers,
     /// Room for commands that run elsewhere: as many as workers and queue take.
-    elsewhere: Semaphore,
+    elsewhere: Arc<Semaphore>,
+    room: u32,
     timeout: Option<Duration>,
     /// New requests are turned away.
     rejecting: AtomicBool,
@@ -128,12 +132,15 @@ impl Server {
             ServerError::Start
         };
         let workers = Workers::start(config.threads, config.work_queue).map_err(start_failed)?;
+        let room = u32::try_from(config.threads.saturating_add(config.work_queue))
+            .map_or(MOST_ELSEWHERE, |room| room.min(MOST_ELSEWHERE));
         let shared = Arc::new(Shared {
             registry: Arc::new(Registry::new()),
             auth: Arc::new(auth),
             allowed: config.allowed,
             workers,
-            elsewhere: Semaphore::new(config.threads + config.work_queue),
+            elsewhere: Arc::new(Semaphore::new(room as usize)),
+            room,
             timeout: config.timeout,
             rejecting: AtomicBool::new(false),
         });

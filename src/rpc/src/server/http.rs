@@ -57,7 +57,14 @@ pub(super) fn start(
     };
     std::thread::Builder::new().name("http".to_owned()).spawn(move || {
         runtime.spawn(accompany(companions));
-        runtime.block_on(run(listeners, shared, closed));
+        runtime.block_on(async {
+            run(listeners, shared.clone(), closed).await;
+            // Every command that runs elsewhere has its share of this.
+            let all = shared.elsewhere.acquire_many(shared.room);
+            if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
+                log::warn!("Timeout waiting for commands of the wallet process, continuing shutdown");
+            }
+        });
     })
 }
 
@@ -206,12 +213,17 @@ async fn respond(
     };
     // With no room left, a worker waits instead.
     if body.len() <= SHORT_BODY
-        && let Ok(_room) = shared.elsewhere.try_acquire()
+        && let Ok(room) = shared.elsewhere.clone().try_acquire_owned()
     {
         let from = peer.to_string();
         let origin = Origin { user: &user, uri: &target, peer: &from };
         if let Some(started) = jsonrpc::start(&shared.registry, &shared.auth, origin, &body) {
-            let (status, reply) = started.await;
+            // Also for a client that goes away: what was asked for is done.
+            let running = tokio::spawn(async move {
+                let _room = room;
+                started.await
+            });
+            let Ok((status, reply)) = running.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "") };
             return reply.map_or_else(|| plain(status, ""), |reply| json(status, reply));
         }
     }

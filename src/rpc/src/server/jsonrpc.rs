@@ -2,6 +2,8 @@
 //!
 //! Version 1 (no `jsonrpc` member, or "1.0") reports a failed command also as an HTTP error; version 2 never does.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -99,12 +101,12 @@ fn names_parameters(request: &Value) -> bool {
 type Body<'a> = (&'a Value, Option<&'a Option<String>>);
 
 /// Answers one body whose command runs elsewhere, without keeping this thread meanwhile; `None` if it is another.
-pub(super) fn start<'a>(
-    registry: &'a Registry,
+pub(super) fn start(
+    registry: &Arc<Registry>,
     auth: &Auth,
     origin: Origin<'_>,
     body: &[u8],
-) -> Option<impl Future<Output = (StatusCode, Option<String>)> + Send + use<'a>> {
+) -> Option<impl Future<Output = (StatusCode, Option<String>)> + Send + use<>> {
     let request = serde_json::from_slice::<Value>(body).ok()?;
     let method = request.as_object()?.get("method")?.as_str()?;
     if !registry.runs_elsewhere(method) || !auth.may_ask(origin.user) || !auth.may_run(origin.user, method) {
@@ -262,8 +264,6 @@ fn sanitised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::server::config::ServerConfig;
     use crate::{Command, CommandSet, Table};
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn what_runs_elsewhere_is_answered_alike() {
-        let registry = Registry::new();
+        let registry = Arc::new(Registry::new());
         registry.add(Arc::new(Elsewhere));
         let auth = Auth::default();
         let origin = Origin { user: "u", uri: "/", peer: "127.0.0.1:1" };
