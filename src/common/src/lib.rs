@@ -11,6 +11,7 @@ pub mod args;
 pub mod chain;
 pub mod clock;
 pub mod datadir;
+pub mod json;
 pub mod logging;
 pub mod settings;
 pub mod subnet;

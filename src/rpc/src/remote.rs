@@ -74,7 +74,7 @@ impl CommandSet for WalletCommands {
 
     fn execute(&self, request: &Request) -> RpcResult {
         let result = self.loader.execute_rpc(self.request(request)).map_err(unreachable)??;
-        serde_json::from_str(&result).map_err(unreadable)
+        common::json::parse(result.as_bytes()).map_err(unreadable)
     }
 
     fn runs_elsewhere(&self) -> bool {

@@ -134,7 +134,7 @@ fn parse(body: &str) -> Result<Value, CliError> {
     if body.is_empty() {
         return Err(CliError::EmptyResponse);
     }
-    serde_json::from_str(body).map_err(|_| CliError::UnparsableReply)
+    common::json::parse(body.as_bytes()).map_err(|_| CliError::UnparsableReply)
 }
 
 /// The host and port to connect to: `-rpcport`, else the port in `-rpcconnect`, else the chain's.

@@ -61,8 +61,8 @@ fn convert(format: Option<Format>, word: &str) -> Result<Value, CliError> {
     let text = || Value::String(word.to_owned());
     match format {
         None | Some(Format::Text) => Ok(text()),
-        Some(Format::JsonOrText) => Ok(serde_json::from_str(word).unwrap_or_else(|_| text())),
-        Some(Format::Json) => serde_json::from_str(word).map_err(|_| CliError::InvalidJson(word.to_owned())),
+        Some(Format::JsonOrText) => Ok(common::json::parse(word.as_bytes()).unwrap_or_else(|_| text())),
+        Some(Format::Json) => common::json::parse(word.as_bytes()).map_err(|_| CliError::InvalidJson(word.to_owned())),
     }
 }
 
@@ -94,7 +94,7 @@ pub fn named(method: &str, words: &[String]) -> Result<Params, CliError> {
                     continue;
                 }
                 Some(Format::Json) => {
-                    if let Ok(parsed) = serde_json::from_str(word) {
+                    if let Ok(parsed) = common::json::parse(word.as_bytes()) {
                         args.push(parsed);
                         continue;
                     }

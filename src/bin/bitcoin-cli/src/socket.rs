@@ -54,7 +54,7 @@ impl SocketClient {
     pub fn call(&self, endpoint: &str, user: &str, request: String) -> Result<Value, CliError> {
         let answer = self.rpc.execute_rpc(request, endpoint.to_owned(), user.to_owned());
         let answer = answer.map_err(|error| CliError::Usage(error.to_string()))?;
-        serde_json::from_str(&answer).map_err(|_| CliError::UnparsableReply)
+        common::json::parse(answer.as_bytes()).map_err(|_| CliError::UnparsableReply)
     }
 }
 

@@ -47,7 +47,7 @@ impl TryFrom<interfaces::RpcRequest> for Request {
 
     fn try_from(request: interfaces::RpcRequest) -> Result<Self, RpcError> {
         let interfaces::RpcRequest { method, params, uri, user, tip } = request;
-        let params = serde_json::from_str(&params).map_err(|_| RpcError::parse("Parse error"))?;
+        let params = common::json::parse(params.as_bytes()).map_err(|_| RpcError::parse("Parse error"))?;
         match params {
             Value::Array(_) | Value::Object(_) | Value::Null => Ok(Request { method, params, uri, user, tip }),
             other => Err(json::wrong_type(&other, "array")),

@@ -70,7 +70,7 @@ impl Envelope {
 /// Answers one body.
 pub(super) fn answer(registry: &Registry, auth: &Auth, origin: Origin<'_>, body: &[u8]) -> Reply {
     let mut envelope = Envelope { id: Some(Value::Null), version2: false };
-    let Ok(request) = serde_json::from_slice::<Value>(body) else {
+    let Ok(request) = common::json::parse(body) else {
         return failed(&envelope, RpcError::parse("Parse error"));
     };
     let user = origin.user;

@@ -11,8 +11,10 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 /// Names, for each request of a body in order, a member that its `params` object has twice.
 pub(super) fn repeated_parameters(body: &[u8]) -> Vec<Option<String>> {
     let mut found = Vec::new();
-    // The caller has parsed the body already; whatever else is wrong with it was said then.
-    let _ = Walk { at: Place::Body, found: &mut found }.deserialize(&mut serde_json::Deserializer::from_slice(body));
+    // The caller has parsed the body already; whatever else is wrong with it, its depth included, was said then.
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    deserializer.disable_recursion_limit();
+    let _ = Walk { at: Place::Body, found: &mut found }.deserialize(&mut deserializer);
     found
 }
 
