@@ -15,6 +15,8 @@ mod address;
 mod config;
 mod connect;
 mod eviction;
+#[doc(hidden)]
+pub mod fuzz;
 mod inbox;
 mod known;
 mod link;

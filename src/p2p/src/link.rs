@@ -141,6 +141,7 @@ struct Sending {
 struct Receiving {
     reader: v1::Reader,
     queue: VecDeque<Received>,
+    /// Bytes of memory of what is in the queue.
     queued: usize,
     total: u64,
     by_type: BTreeMap<&'static str, u64>,
@@ -309,7 +310,7 @@ impl Link {
     pub(crate) fn next_message(&self) -> Option<(Received, bool)> {
         let mut receiving = self.receiving();
         let message = receiving.queue.pop_front()?;
-        receiving.queued -= message.payload.len() + v1::HEADER_SIZE;
+        receiving.queued -= message.memory();
         Some((message, !receiving.queue.is_empty()))
     }
 
@@ -335,7 +336,8 @@ impl Link {
         [self.last_receive.load(Ordering::Relaxed), self.last_send.load(Ordering::Relaxed)]
     }
 
-    fn take_in(&self, mut bytes: &[u8]) -> bool {
+    /// Takes in what came. Returns whether there is a message to be handled.
+    pub(crate) fn take_in(&self, mut bytes: &[u8]) -> bool {
         let time = time::now();
         self.last_receive.store(time::seconds(time), Ordering::Relaxed);
         self.totals.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -345,8 +347,9 @@ impl Link {
             match receiving.reader.read(&mut bytes) {
                 Ok(Some(Frame::Message { name, payload, size })) => {
                     *receiving.by_type.entry(message_type::counted(&name)).or_default() += size as u64;
-                    receiving.queued += size;
-                    receiving.queue.push_back(Received { name, payload, time });
+                    let message = Received { name, payload, time };
+                    receiving.queued += message.memory();
+                    receiving.queue.push_back(message);
                 }
                 Ok(Some(Frame::Refused { reason, size })) => {
                     log::debug!(target: "net", "Header error: {reason}, peer={}", self.info.id);
@@ -467,6 +470,10 @@ mod tests {
         assert!(link.is_flooded());
         link.next_message().unwrap();
         assert!(!link.is_flooded());
+        // Messages without payload take memory too.
+        other.write_all(&v1::encode([1, 2, 3, 4], "verack", &[])).unwrap();
+        receive_until(&link, || link.receiving().queue.len() == 1);
+        assert!(link.receiving().queued >= size_of::<Received>());
     }
 
     #[test]

@@ -132,9 +132,7 @@ impl Manager {
             ids.shuffle(&mut rand::thread_rng());
             let mut more = false;
             for id in ids {
-                more |= self.receive_from(id);
-                self.send_to(id);
-                self.take_work();
+                more |= self.turn(id);
             }
             if std::time::Instant::now() >= self.next_rebroadcast {
                 self.rebroadcast();
@@ -143,6 +141,14 @@ impl Manager {
                 self.connector.links.inbox().wait(INTERVAL);
             }
         }
+    }
+
+    /// Gives a peer its turn: handles a message of it, and says to it what is to be said. Returns whether it has more.
+    pub(crate) fn turn(&mut self, id: PeerId) -> bool {
+        let more = self.receive_from(id);
+        self.send_to(id);
+        self.take_work();
+        more
     }
 
     /// Lets so much time pass for what is done from time to time.
@@ -161,7 +167,8 @@ impl Manager {
         }
     }
 
-    fn take_work(&mut self) {
+    /// Does what other threads left to be done.
+    pub(crate) fn take_work(&mut self) {
         for work in self.connector.links.inbox().take() {
             match work {
                 Work::Opened(link) => {
@@ -307,6 +314,12 @@ impl Manager {
         }
     }
 
+    /// Says whether nothing is left that concerns a peer, as it should be without any.
+    pub(crate) fn is_forgetful(&self) -> bool {
+        let blocks = self.in_flight.is_empty() && self.sources.is_empty();
+        self.peers.is_empty() && blocks && self.protected == 0 && self.transactions.orphans().is_empty()
+    }
+
     /// Draws the consequences of a message.
     fn judge(&mut self, id: PeerId, name: &str, size: usize, result: Result<(), Fault>) {
         let Err(fault) = result else { return };
@@ -418,58 +431,4 @@ fn misbehaving(peer: &mut Peer, text: &str) {
 
 fn rebroadcast_time() -> std::time::Instant {
     std::time::Instant::now() + REBROADCAST.0 + time::below(REBROADCAST.1)
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::rngs::StdRng;
-    use rand::{Rng, RngCore, SeedableRng};
-
-    use super::*;
-    use crate::transport::v1;
-    use crate::wire;
-
-    /// Reads bytes as every message that has a reader of its own.
-    fn read_as_everything(bytes: &[u8]) {
-        let _ = handshake::read_version(bytes);
-        let _ = headers::read_headers(bytes);
-        let _ = headers::read_locator(bytes, "getheaders");
-        let _ = inventory::read(bytes, "inv");
-        let _ = transactions::read_transaction(bytes);
-        let _ = get_data::stripped_block(bytes);
-        let _ = wire::take_bytes(&mut { bytes }, 1000);
-        let mut reader = v1::Reader::new([1, 2, 3, 4]);
-        let mut input = bytes;
-        while !input.is_empty() && reader.read(&mut input).is_ok() {}
-    }
-
-    #[test]
-    fn no_bytes_make_a_reader_panic() {
-        let mut random = StdRng::seed_from_u64(1);
-        let genesis = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
-        let hash = genesis.block_hash();
-        let mut locator = wire::encoded(&crate::PROTOCOL_VERSION);
-        locator.extend(wire::encoded_list(&[hash; 3]));
-        wire::put(&mut locator, &hash);
-        let samples = [
-            wire::encoded(&genesis),
-            wire::encoded(&genesis.txdata[0]),
-            headers::write_headers(&[genesis.header; 3]),
-            locator,
-            v1::encode([1, 2, 3, 4], "ping", &[0; 8]),
-            vec![0; 120],
-        ];
-        for turn in 0..20_000 {
-            let mut bytes = samples[turn % samples.len()].clone();
-            for _ in 0..random.gen_range(0..8) {
-                let at = random.gen_range(0..bytes.len());
-                bytes[at] = if random.r#gen() { 0xff } else { random.r#gen() };
-            }
-            bytes.truncate(random.gen_range(0..=bytes.len()));
-            read_as_everything(&bytes);
-            let mut noise = vec![0; random.gen_range(0..200)];
-            random.fill_bytes(&mut noise);
-            read_as_everything(&noise);
-        }
-    }
 }

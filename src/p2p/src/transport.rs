@@ -16,6 +16,13 @@ pub(crate) struct Received {
     pub time: crate::time::Time,
 }
 
+impl Received {
+    /// Returns how many bytes of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Received>() + self.name.capacity() + self.payload.capacity()
+    }
+}
+
 /// What a transport has found in the bytes it was given.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame {

@@ -66,6 +66,51 @@ pub(crate) fn skip(input: &mut &[u8], count: usize) -> Result<(), WireError> {
     Ok(())
 }
 
+/// Walks over a transaction and finds out whether it has bytes for all that its counts promise. What reads it afterwards
+/// makes room by those counts.
+pub(crate) fn check_transaction(mut input: &[u8]) -> Result<(), WireError> {
+    let input = &mut input;
+    skip(input, 4)?;
+    let mut inputs = take_covered(input, 41)?;
+    // No input where the first would be stands for the form with witnesses (BIP144); a flag follows.
+    let with_witnesses = inputs == 0;
+    if with_witnesses {
+        skip(input, 1)?;
+        inputs = take_covered(input, 41)?;
+    }
+    for _ in 0..inputs {
+        skip(input, 36)?;
+        skip_bytes(input)?;
+        skip(input, 4)?;
+    }
+    for _ in 0..take_covered(input, 9)? {
+        skip(input, 8)?;
+        skip_bytes(input)?;
+    }
+    if with_witnesses {
+        for _ in 0..inputs {
+            for _ in 0..take_covered(input, 1)? {
+                skip_bytes(input)?;
+            }
+        }
+    }
+    skip(input, 4)
+}
+
+/// Reads a count of entries of at least `size` bytes each, which must be there.
+fn take_covered(input: &mut &[u8], size: usize) -> Result<usize, WireError> {
+    take_count(input, input.len() / size).map_err(|error| match error {
+        WireError::TooMany(_) => end_of_data(),
+        malformed => malformed,
+    })
+}
+
+/// Reads a text and passes over it.
+fn skip_bytes(input: &mut &[u8]) -> Result<(), WireError> {
+    let count = take_covered(input, 1)?;
+    skip(input, count)
+}
+
 /// Writes a value behind what is there.
 pub(crate) fn put(out: &mut Vec<u8>, value: &(impl Encodable + ?Sized)) {
     value.consensus_encode(out).expect("writing to memory does not fail");
@@ -105,6 +150,35 @@ mod tests {
         }
         let huge = encoded(&VarInt(u64::MAX));
         assert_eq!(take_list::<Inventory>(&mut &huge[..], 50_000, 36), Err(WireError::TooMany(u64::MAX)));
+    }
+
+    #[test]
+    fn transactions_have_bytes_for_what_they_promise() {
+        use bitcoin::{OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness};
+        let mut transaction = Transaction {
+            version: bitcoin::transaction::Version::TWO,
+            lock_time: bitcoin::absolute::LockTime::ZERO,
+            input: vec![TxIn {
+                previous_output: OutPoint::null(),
+                script_sig: ScriptBuf::from_bytes(vec![1; 300]),
+                sequence: Sequence::MAX,
+                witness: Witness::new(),
+            }],
+            output: vec![TxOut::NULL; 3],
+        };
+        for witness in [Witness::new(), Witness::from_slice(&[vec![2; 70], vec![]])] {
+            transaction.input[0].witness = witness;
+            let bytes = encoded(&transaction);
+            assert_eq!(check_transaction(&bytes), Ok(()));
+            for cut in 0..bytes.len() {
+                assert!(check_transaction(&bytes[..cut]).is_err(), "cut to {cut}");
+            }
+        }
+        // One input with 4,000,000 witnesses, of which none is there.
+        let mut bytes = vec![2, 0, 0, 0, 0, 1, 1];
+        bytes.extend([0; 41]);
+        bytes.extend([0, 0xfe, 0x00, 0x09, 0x3d, 0x00, 0, 0, 0, 0]);
+        assert_eq!(check_transaction(&bytes), Err(end_of_data()));
     }
 
     #[test]

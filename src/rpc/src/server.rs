@@ -11,6 +11,8 @@ mod auth;
 mod config;
 mod cookie;
 mod endpoint;
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod io;
 mod jsonrpc;
@@ -36,6 +38,8 @@ use workers::Workers;
 
 /// How long clients may take to read their last answer at the end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How long a wrong password takes.
+const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 
 /// Most commands that run elsewhere at a time, whatever the options say.
 const MOST_ELSEWHERE: u32 = 1 << 16;
@@ -68,6 +72,9 @@ struct Shared {
     elsewhere: Arc<Semaphore>,
     room: u32,
     timeout: Option<Duration>,
+    wrong_password_delay: Duration,
+    /// A client that sends no more still gets its answer. Off where there are sockets: it is taken to be gone.
+    half_close: bool,
     /// New requests are turned away.
     rejecting: AtomicBool,
 }
@@ -142,6 +149,8 @@ impl Server {
             elsewhere: Arc::new(Semaphore::new(room as usize)),
             room,
             timeout: config.timeout,
+            wrong_password_delay: WRONG_PASSWORD_DELAY,
+            half_close: false,
             rejecting: AtomicBool::new(false),
         });
         let (close, closed) = tokio::sync::watch::channel(false);

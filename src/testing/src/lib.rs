@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "used by tests only")]
 
 pub mod contract;
+pub mod fuzz;
 
 mod blocks;
 mod chain;

@@ -15,6 +15,8 @@ use crate::{PROTOCOL_VERSION, PeerId};
 
 /// Most headers of a message.
 pub(super) const MAX_HEADERS: usize = 2000;
+/// Bytes of an entry: the header, and the number of transactions.
+const ENTRY_SIZE: usize = 81;
 /// Most hashes of a locator.
 pub(super) const MAX_LOCATOR: usize = 101;
 /// How long a peer has to answer before it is asked again.
@@ -43,7 +45,7 @@ pub(super) fn read_headers(mut input: &[u8]) -> Result<Vec<Header>, Fault> {
         WireError::TooMany(count) => Fault::Misbehaving(format!("headers message size = {count}")),
         other => other.into(),
     })?;
-    let mut headers = Vec::with_capacity(count);
+    let mut headers = Vec::with_capacity(count.min(input.len() / ENTRY_SIZE));
     for _ in 0..count {
         headers.push(wire::take(&mut input)?);
         // The number of transactions, which is none.

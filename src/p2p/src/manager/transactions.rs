@@ -189,6 +189,7 @@ pub(super) fn read_transaction(payload: &[u8]) -> Result<Transaction, Fault> {
         let lock_time = wire::take(&mut ends[1])?;
         return Ok(Transaction { version, lock_time, input: Vec::new(), output: Vec::new() });
     }
+    wire::check_transaction(payload)?;
     wire::take(&mut { payload }).map_err(Fault::from)
 }
 

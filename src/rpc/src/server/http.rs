@@ -15,8 +15,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -34,8 +34,6 @@ const MAX_HEADERS: usize = 2048;
 const MAX_BODY: usize = 32 * 1024 * 1024;
 /// Longest body that is looked at here for a command that runs elsewhere.
 const SHORT_BODY: usize = 64 * 1024;
-/// How long a wrong password takes.
-const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 /// How long, at the end, a client with an unfinished request may be silent.
 const STOP_IDLE: Duration = Duration::from_millis(500);
 /// Pause after the system refuses to accept, e.g. for want of file descriptors.
@@ -126,8 +124,8 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut clos
 }
 
 /// Serves one connection until either side closes it, it is idle for too long, or the server stops.
-async fn connection(
-    stream: tokio::net::TcpStream,
+pub(super) async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     peer: SocketAddr,
     shared: Arc<Shared>,
     mut closed: watch::Receiver<bool>,
@@ -143,6 +141,7 @@ async fn connection(
     let stream = TokioIo::new(Stream::new(stream, activity.clone()));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
+        .half_close(shared.half_close)
         // Our own clock also covers bodies and idle connections.
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
@@ -208,7 +207,7 @@ async fn respond(
     let Some(user) = header.to_str().ok().and_then(|header| shared.auth.check(header)) else {
         log::warn!("ThreadRPCServer incorrect password attempt from {peer}");
         // Makes trying passwords slow, and holds up nobody else.
-        tokio::time::sleep(WRONG_PASSWORD_DELAY).await;
+        tokio::time::sleep(shared.wrong_password_delay).await;
         return unauthorized();
     };
     // With no room left, a worker waits instead.

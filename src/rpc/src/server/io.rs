@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Statuses hyper answers by itself for a head that is too long, and the one to send instead.
 const TOO_LARGE: [&[u8]; 2] = [b"HTTP/1.1 431 Request Header Fields Too Large\r\n", b"HTTP/1.1 414 URI Too Long\r\n"];
@@ -68,8 +67,8 @@ impl Drop for Serving {
 }
 
 /// The stream.
-pub(super) struct Stream {
-    inner: TcpStream,
+pub(super) struct Stream<S> {
+    inner: S,
     activity: Arc<Activity>,
     /// What is left to send of a replaced status line.
     replacement: &'static [u8],
@@ -77,13 +76,13 @@ pub(super) struct Stream {
     swallow: usize,
 }
 
-impl Stream {
-    pub(super) fn new(inner: TcpStream, activity: Arc<Activity>) -> Stream {
+impl<S> Stream<S> {
+    pub(super) fn new(inner: S, activity: Arc<Activity>) -> Stream<S> {
         Stream { inner, activity, replacement: &[], swallow: 0 }
     }
 }
 
-impl AsyncRead for Stream {
+impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.inner).poll_read(cx, buf);
@@ -94,7 +93,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.swallow == 0
             && let Some(line) = TOO_LARGE.into_iter().find(|line| buf.starts_with(line))
