@@ -165,6 +165,11 @@ pub fn file_path() -> Option<PathBuf> {
     sink().file_path()
 }
 
+/// Shows a text below the log while standard output is a terminal that shows the log; an empty one takes it away.
+pub fn set_status(text: &str) {
+    sink().set_status(text);
+}
+
 /// Opens the log file anew at the next line, after it was moved away (SIGHUP).
 pub fn reopen() {
     sink().reopen();

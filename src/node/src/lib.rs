@@ -21,6 +21,7 @@ pub mod peers;
 pub mod rpc;
 pub mod shutdown;
 mod signet;
+mod sync_line;
 pub mod tip;
 pub mod ui;
 pub mod warnings;

@@ -91,16 +91,16 @@ class Node:
 
     # Process
 
-    def spawn(self, *args, pass_fds=()):
-        """Starts the process, with descriptors it is to have, and does not wait for it."""
+    def spawn(self, *args, pass_fds=(), stdout=None):
+        """Starts the process, with descriptors it is to have, and does not wait for it. `stdout` is one for its output."""
         check(self.process is None, "the node is already running")
         self._runs += 1
         self.out, self.err = (self.directory / f"run{self._runs}.{kind}" for kind in ("out", "err"))
         command = [*self.programs.node, f"-datadir={self.datadir}", *args]
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             # Its own session: a signal to the group reaches the node and its children and nothing else.
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            start_new_session=True, pass_fds=pass_fds)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out if stdout is None else stdout,
+                                            stderr=err, start_new_session=True, pass_fds=pass_fds)
         self.group = self.process.pid
 
     def start(self, *args):

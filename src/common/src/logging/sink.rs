@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use crate::clock;
 
 /// Most bytes of text kept before the log is open.
 const MAX_KEPT: usize = 1_000_000;
+/// Takes the terminal's last line away.
+const CLEAR: &str = "\r\x1b[K";
 /// What is left of a file that is cut.
 const KEPT_HISTORY: u64 = 10_000_000;
 
@@ -75,6 +77,10 @@ pub(super) struct Sink {
     discarded: usize,
     format: Format,
     console: bool,
+    /// Standard output is a terminal, whose last line can be written anew.
+    terminal: bool,
+    /// What the last line of the terminal says; empty for nothing.
+    status: String,
     path: Option<PathBuf>,
     file: Option<File>,
     reopen: bool,
@@ -89,6 +95,8 @@ impl Sink {
             discarded: 0,
             format: Format::DEFAULT,
             console: false,
+            terminal: false,
+            status: String::new(),
             path: None,
             file: None,
             reopen: false,
@@ -117,6 +125,7 @@ impl Sink {
         self.path = options.file.clone();
         self.format = options.format;
         self.console = options.console;
+        self.terminal = options.console && std::io::stdout().is_terminal();
         let kept = self.kept.take().unwrap_or_default();
         if self.discarded > 0 {
             let text = format!("Early logging buffer overflowed, {} log lines discarded.", self.discarded);
@@ -156,12 +165,29 @@ impl Sink {
         }
         // A full disk or a closed terminal must not stop the program, and there is nowhere left to say so.
         if self.console {
-            let mut console = std::io::stdout().lock();
-            let _ = console.write_all(line.as_bytes()).and_then(|()| console.flush());
+            if self.status.is_empty() {
+                print(&line);
+            } else {
+                print(&format!("{CLEAR}{line}{}", self.status));
+            }
         }
         if to_file && let Some(file) = self.current_file() {
             let _ = file.write_all(line.as_bytes());
         }
+    }
+
+    /// Shows a text below the log, where standard output is a terminal that shows it; an empty one takes it away.
+    pub(super) fn set_status(&mut self, text: &str) {
+        if !self.terminal || (text.is_empty() && self.status.is_empty()) {
+            return;
+        }
+        self.status = if text.is_empty() {
+            String::new()
+        } else {
+            // The cursor goes back to where it began: what others write there is to replace it.
+            format!("{}\r", text.chars().take(columns().saturating_sub(1)).collect::<String>())
+        };
+        print(&format!("{CLEAR}{}", self.status));
     }
 
     /// Counts a record against the limit of its source line; says whether it goes to the file. Debug and trace records
@@ -225,6 +251,18 @@ impl Sink {
             self.write(Entry::own(Level::Warn, format!("Failed to shrink debug log file: {error}")));
         }
     }
+}
+
+/// Writes to standard output.
+fn print(text: &str) {
+    let mut console = std::io::stdout().lock();
+    let _ = console.write_all(text.as_bytes()).and_then(|()| console.flush());
+}
+
+/// Returns how many characters a line of the terminal has.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 fn open(path: &Path) -> std::io::Result<File> {

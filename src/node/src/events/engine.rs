@@ -12,6 +12,7 @@ use super::{Event, EventHub};
 use crate::chain::convert::block_ref;
 use crate::peers::Peers;
 use crate::shutdown::Shutdown;
+use crate::sync_line::SyncLine;
 use crate::tip::Tip;
 use crate::warnings::{Cause, Warnings};
 use crate::{notify, ui};
@@ -22,6 +23,7 @@ pub(crate) struct EngineListener {
     peers: Arc<Peers>,
     warnings: Arc<Warnings>,
     shutdown: Arc<Shutdown>,
+    sync_line: Arc<SyncLine>,
     block_notify: String,
     alert_notify: String,
 }
@@ -36,11 +38,17 @@ impl EngineListener {
         args: &Args,
     ) -> Self {
         let command = |name: &str| args.get(name).unwrap_or_default();
+        let sync_line = Arc::new(SyncLine::default());
+        shutdown.on_request({
+            let sync_line = sync_line.clone();
+            move || sync_line.end()
+        });
         EngineListener {
             hub,
             peers,
             warnings,
             shutdown,
+            sync_line,
             block_notify: command("blocknotify"),
             alert_notify: command("alertnotify"),
         }
@@ -85,11 +93,16 @@ impl kernel::Events for EngineListener {
         self.hub.publish(&Event::Flushed(Arc::new(locator.to_vec())));
     }
 
-    fn block_tip(&self, state: SyncState, tip: &BlockIndex, _verification_progress: f64) {
+    fn block_tip(&self, state: SyncState, tip: &BlockIndex, verification_progress: f64) {
+        self.sync_line.tip(state, tip.height, verification_progress);
         self.hub.tip.set(Tip { hash: tip.hash, height: tip.height });
         if state == SyncState::Synced && !self.block_notify.is_empty() {
             notify::spawn(self.block_notify.replace("%s", &tip.hash.to_string()));
         }
+    }
+
+    fn header_tip(&self, state: SyncState, height: i64, _time: i64, presync: bool) {
+        self.sync_line.header(state, height, presync);
     }
 
     fn warning_set(&self, kind: WarningKind, message: &str) {
