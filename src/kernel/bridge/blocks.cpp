@@ -163,11 +163,9 @@ ProcessEntry Engine::process_block(rust::Slice<const std::uint8_t> bytes, bool f
     ChainstateManager& chainman{*m->chainman};
     ProcessEntry result{.status = OpStatus::Success};
     const auto block{std::make_shared<CBlock>()};
-    try {
-        SpanReader{to_span(bytes)} >> TX_WITH_WITNESS(*block);
-    } catch (const std::exception& e) {
+    if (const std::string error{decode_block(bytes, *block)}; !error.empty()) {
         result.status = OpStatus::Undecodable;
-        result.message = to_text(e.what());
+        result.message = to_text(error);
         return result;
     }
     if (fill_witness && !block->vtx.empty() && !block->vtx[0]->vin.empty()) {

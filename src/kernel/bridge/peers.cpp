@@ -189,11 +189,9 @@ PeerBlock Engine::receive_block(rust::Slice<const std::uint8_t> bytes, bool requ
     ChainstateManager& chainman{*m->chainman};
     PeerBlock result{.status = OpStatus::Success};
     const auto block{std::make_shared<CBlock>()};
-    try {
-        SpanReader{to_span(bytes)} >> TX_WITH_WITNESS(*block);
-    } catch (const std::exception& e) {
+    if (const std::string error{decode_block(bytes, *block)}; !error.empty()) {
         result.status = OpStatus::Undecodable;
-        result.message = to_text(e.what());
+        result.message = to_text(error);
         return result;
     }
     bool work_checked{false};

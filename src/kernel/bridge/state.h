@@ -135,6 +135,17 @@ inline rust::Slice<const std::uint8_t> to_slice(const std::string& text)
 inline std::span<const unsigned char> to_span(rust::Slice<const std::uint8_t> slice) { return {slice.data(), slice.size()}; }
 inline std::span<const unsigned char> to_span(const rust::Vec<std::uint8_t>& vec) { return {vec.data(), vec.size()}; }
 
+//! Reads a block into `block`. Returns why that is impossible; empty if it is not.
+inline std::string decode_block(rust::Slice<const std::uint8_t> bytes, CBlock& block)
+{
+    try {
+        SpanReader{to_span(bytes)} >> TX_WITH_WITNESS(block);
+        return {};
+    } catch (const std::exception& e) {
+        return e.what();
+    }
+}
+
 inline rust::Vec<std::uint8_t> to_vec(std::span<const unsigned char> bytes)
 {
     // Byte by byte through rust::Vec would be three calls of Rust's for each.

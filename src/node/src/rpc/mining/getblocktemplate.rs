@@ -153,7 +153,7 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
         }
     }
     if ctx.chain == Chain::Main {
-        if peers(ctx) == 0 {
+        if ctx.peers.network().is_none_or(|network| network.counts() == (0, 0)) {
             return Err(RpcError::not_connected("Bitcoin Core is not connected!"));
         }
         if ctx.kernel.is_initial_block_download().map_err(engine_error)? {
@@ -178,11 +178,6 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     }
     let (new, transactions_updated) = current_template(ctx)?;
     describe(ctx, &new, transactions_updated, &rules)
-}
-
-/// Returns the number of peers; there is no peer-to-peer network in this node yet.
-fn peers(_: &NodeContext) -> usize {
-    0
 }
 
 fn propose(ctx: &NodeContext, data: Option<&Value>) -> RpcResult {

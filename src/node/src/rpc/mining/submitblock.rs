@@ -1,10 +1,11 @@
 //! `submitblock`.
 
-use rpc::{Arg, ArgType, Call, Command, Default, Res, RpcResult, example_cli, example_rpc};
+use bitcoin::hex::FromHex;
+use rpc::{Arg, ArgType, Call, Command, Default, Res, RpcError, RpcResult, example_cli, example_rpc};
 
 use super::work::bip22;
 use crate::NodeContext;
-use crate::rpc::support::{decode_block, engine_error};
+use crate::rpc::support::engine_error;
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "submitblock",
@@ -20,8 +21,12 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
 };
 
 fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
-    let block = decode_block(call.str("hexdata")?)?;
-    let processed = ctx.kernel.submit_block(&block).map_err(engine_error)?;
+    let failed = || RpcError::deserialization("Block decode failed");
+    let block = Vec::from_hex(call.str("hexdata")?).map_err(|_| failed())?;
+    let processed = ctx.kernel.submit_block(&block).map_err(|error| match error {
+        kernel::Error::Decode(_) => failed(),
+        other => engine_error(other),
+    })?;
     match &processed.verdict {
         _ if !processed.new && processed.accepted => Ok("duplicate".into()),
         None => Ok("inconclusive".into()),
