@@ -23,6 +23,7 @@ def run(t):
     t.step("-help prints the options and ends")
     node.spawn("-help")
     node.wait_exit()
+    check(not node.chaindir.exists(), "a directory was made to print a text")
     text = node.out.read_text()
     for option in ("-datadir=<dir>", "-rpcauth=<userpw>", "-testnet4"):
         contains(text, f"  {option}\n", "-help")

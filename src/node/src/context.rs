@@ -12,6 +12,7 @@ use common::chain::Chain;
 use interfaces::WalletLoader;
 use kernel::Kernel;
 
+use crate::disk_space::DiskWatch;
 use crate::events::EventHub;
 use crate::peers::Peers;
 use crate::shutdown::Shutdown;
@@ -42,6 +43,8 @@ pub struct NodeContext {
     pub start_time: i64,
     /// Age in seconds at which a transaction leaves the mempool (`-mempoolexpiry`).
     pub mempool_expiry: i64,
+    /// Keeps an eye on the disk.
+    pub(crate) disk: Arc<DiskWatch>,
     /// The wallet side, once it runs; see [`NodeContext::set_wallet`].
     pub(crate) wallet: RwLock<Option<Arc<dyn WalletLoader>>>,
 }

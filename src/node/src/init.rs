@@ -35,7 +35,7 @@ use crate::events::{EngineListener, EventHub};
 use crate::peers::Peers;
 use crate::shutdown::Shutdown;
 use crate::warnings::Warnings;
-use crate::{notify, ui};
+use crate::{disk_space, notify, ui};
 use prepare::{Checked, check};
 use stop::Running;
 
@@ -99,14 +99,18 @@ pub fn run(argv: Vec<OsString>, program: Program, parties: Parties) -> ExitCode 
         Ok(entered) => entered,
         Err(error) => return refuse(&format!("cannot go on in the background: {error}").into()),
     };
-    let args = match read_options(argv.clone(), program) {
+    let args = match Args::parse(program, argv.clone()) {
         Ok(args) => Arc::new(args),
-        Err(failure) => return refuse(&failure),
+        Err(error) => return refuse(&Failure::Error(error.to_string())),
     };
+    // Before a configuration file is read or a directory made.
     if let Some(text) = information(&args) {
         // Nobody may be left to read it.
         let _ = std::io::stdout().write_all(text.as_bytes());
         return ExitCode::SUCCESS;
+    }
+    if let Err(failure) = read_configuration(&args) {
+        return refuse(&failure);
     }
     let background = parent.is_none() && daemon::wanted(&args);
     if background {
@@ -152,15 +156,14 @@ fn refuse(failure: &Failure) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Reads command line and configuration files, and what tests change of a chain's rules.
-fn read_options(argv: Vec<OsString>, program: Program) -> Result<Args, Failure> {
-    let args = Args::parse(program, argv).map_err(|error| Failure::Error(error.to_string()))?;
+/// Reads the configuration files, and what tests change of a chain's rules.
+fn read_configuration(args: &Args) -> Result<(), Failure> {
     let warnings = args.init_config().map_err(|error| Failure::Error(error.to_string()))?;
     for warning in warnings {
         eprintln!("{warning}");
     }
-    engine_options::check_chain_options(&args, args.chain())?;
-    Ok(args)
+    engine_options::check_chain_options(args, args.chain())?;
+    Ok(())
 }
 
 /// Returns what `-help` or `-version` print, if one of them is given.
@@ -249,7 +252,7 @@ fn start(
     let listener =
         Arc::new(EngineListener::new(events.clone(), peers.clone(), warnings.clone(), shutdown.clone(), args));
     let mempool_expiry = options.mempool.expiry;
-    let Some(kernel) = load::open(args, options, listener)? else {
+    let Some(kernel) = load::open(args, options, listener, shutdown)? else {
         log::info!("Shutdown requested. Exiting.");
         return Ok(());
     };
@@ -265,17 +268,20 @@ fn start(
         events,
         start_time,
         mempool_expiry,
+        disk: Arc::default(),
         wallet: std::sync::RwLock::default(),
     });
     running.context = Some(context.clone());
     clients.set_context(Some(context.clone()));
-    let import = load::start_import(context.clone()).map_err(|error| format!("Cannot start a thread: {error}"))?;
-    running.import = Some(import);
+    let no_thread = |error: std::io::Error| format!("Cannot start a thread: {error}");
+    running.import = Some(load::start_import(context.clone()).map_err(no_thread)?);
+    running.disk = Some(context.disk.start(&context.blocks_dir, shutdown).map_err(no_thread)?);
     // Everything below looks at the tip, which a new data directory gets from the import.
-    context.tip_watch().wait_until(None, |_| true);
+    let tip = context.tip_watch().wait_until(None, |_| true);
     if shutdown.is_requested() {
         return Ok(());
     }
+    disk_space::warn_if_small(args, &context, tip.map_or(0, |tip| tip.height));
     if let Some((factory, config)) = wallet {
         load_wallets(&context, factory, config)?;
         if let (Some(server), Some(make)) = (&running.server, companion)

@@ -11,6 +11,7 @@ pub mod broadcast;
 pub mod chain;
 pub mod clients;
 pub mod context;
+mod disk_space;
 mod events;
 pub mod init;
 mod mempool_file;

@@ -4,6 +4,7 @@
 `BITCOIN_CMD` (for example `bitcoin -m`) starts the node through the wrapper instead.
 """
 
+import copy
 import os
 import pathlib
 import shlex
@@ -28,6 +29,12 @@ class Programs:
     def node_name(self):
         """The name the node's own texts use."""
         return "bitcoin-node" if self.split else "bitcoind"
+
+    def prefixed(self, command):
+        """The same programs, the node started by a command in front of its own."""
+        programs = copy.copy(self)
+        programs.node = [*command, *self.node]
+        return programs
 
     def path(self, name):
         """A program beside the node, or `None`."""

@@ -130,8 +130,13 @@ impl kernel::Events for EngineListener {
 
 /// Ends the program after a fault it cannot go on from.
 pub(crate) fn abort(warnings: &Warnings, shutdown: &Shutdown, message: &str) {
-    warnings.set(Cause::FatalInternalError, message);
-    ui::error(&format!("A fatal internal error occurred, see debug.log for details: {message}"));
+    let text = format!("A fatal internal error occurred, see debug.log for details: {message}");
+    // What has been told once may happen again on the way out.
+    if warnings.set(Cause::FatalInternalError, message) {
+        ui::error(&text);
+    } else {
+        log::error!("{text}");
+    }
     shutdown.request_failure();
 }
 

@@ -10,10 +10,16 @@ use kernel::{Kernel, LoadError, Options};
 use super::Failure;
 use super::engine_log::EngineLog;
 use crate::events::EngineListener;
+use crate::shutdown::Shutdown;
 use crate::{NodeContext, mempool_persist, ui};
 
 /// Opens the data directory. `None` when the start was interrupted.
-pub(crate) fn open(args: &Args, options: Options, listener: Arc<EngineListener>) -> Result<Option<Kernel>, Failure> {
+pub(crate) fn open(
+    args: &Args,
+    options: Options,
+    listener: Arc<EngineListener>,
+    shutdown: &Shutdown,
+) -> Result<Option<Kernel>, Failure> {
     ui::init_message("Loading block index…");
     let reindexing = options.reindex;
     let retry = args.get_all("test").iter().any(|option| option == "reindex_after_failure_noninteractive_yes");
@@ -26,6 +32,11 @@ pub(crate) fn open(args: &Args, options: Options, listener: Arc<EngineListener>)
     match result {
         Ok(kernel) => Ok(Some(kernel)),
         Err(LoadError::Interrupted) => Ok(None),
+        // What made the engine give up was told when it did.
+        Err(error) if shutdown.is_requested() => {
+            log::info!("{error}");
+            Ok(None)
+        }
         Err(error) if error.reindex_may_help() && !reindexing => {
             Err(Failure::Question(format!("{error}.\nPlease restart with -reindex or -reindex-chainstate to recover.")))
         }

@@ -24,12 +24,14 @@ pub(super) struct Running {
     pub listening: Vec<Box<dyn Listening>>,
     pub context: Option<Arc<NodeContext>>,
     pub import: Option<JoinHandle<()>>,
+    pub disk: Option<JoinHandle<()>>,
 }
 
 impl Running {
     /// Stops everything.
     pub fn stop(self, args: &Args) {
-        let Running { signals, locks, pid_file, registry, server, clients, listening, context, import } = self;
+        let Running { signals, locks, pid_file, registry, server, clients, listening, context, import, disk } =
+            self;
         let commands = args.get_all("shutdownnotify").into_iter().filter_map(notify::spawn).collect::<Vec<_>>();
         for command in commands {
             let _ = command.join();
@@ -55,8 +57,8 @@ impl Running {
             context.peers.stop();
             stop_wallet(context);
         }
-        if let Some(import) = import {
-            let _ = import.join();
+        for thread in [import, disk].into_iter().flatten() {
+            let _ = thread.join();
         }
         if let Some(context) = context {
             stop_engine(args, &context);

@@ -1,4 +1,4 @@
-//! `mockscheduler`: for tests. What the node does from time to time is done by its network.
+//! `mockscheduler`: for tests. What the node does from time to time is done by its network, and by who watches the disk.
 
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
         return Err(RpcError::misc("delta_time must be between 1 and 3600 seconds (1 hr)"));
     }
     network(ctx)?.advance(Duration::from_secs(seconds));
+    ctx.disk.advance(Duration::from_secs(seconds));
     ctx.sync_events().map_err(engine_error)?;
     Ok(Value::Null)
 }
