@@ -9,6 +9,7 @@ pub mod depends;
 pub mod functional;
 pub mod install;
 pub mod library;
+pub mod manual;
 pub mod python;
 pub mod reproduce;
 pub mod running;

@@ -33,6 +33,8 @@ xflags::xflags! {
         cmd install {}
         /// Remove what install copies.
         cmd uninstall {}
+        /// Write man pages and shell completions of the built programs to target/share; `install` does so in the prefix.
+        cmd manual {}
         /// Install the system packages that building and testing need.
         cmd setup {
             /// Do not ask.

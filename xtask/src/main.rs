@@ -58,6 +58,7 @@ fn run(flags: Xtask) -> Result<()> {
         XtaskCmd::Build(flags) => commands::build::run(&root, &flags.packages),
         XtaskCmd::Install(_) => commands::install::run(&root),
         XtaskCmd::Uninstall(_) => commands::install::undo(&root),
+        XtaskCmd::Manual(_) => commands::manual::run(&root),
         XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),
         XtaskCmd::Demo(flags) => commands::demo::run(&root, flags.yes),
         XtaskCmd::Test(flags) => commands::test::run(&root, flags.yes),

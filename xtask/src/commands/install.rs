@@ -1,7 +1,7 @@
 //! `cargo xtask install`: copies what was built into the configured prefix; `cargo xtask uninstall` removes it again.
 //!
 //! Programs that users start go to `bin`; those that other programs start go to `libexec`, where the `bitcoin` wrapper
-//! looks for them. With the split programs comes what other people's programs need to talk to them ([`super::library`]).
+//! looks for them. Each comes with its man page and completions ([`super::manual`]). With the split programs comes what other people's programs need to talk to them ([`super::library`]).
 //!
 //! **Invariant:** what is installed is decided in one list, and removing goes through the same one.
 
@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use xtask::config::Config;
 
 use super::build::Workspace;
-use super::{PROGRAMS, build, library};
+use super::{PROGRAMS, build, library, manual};
 
 /// Directories that things are installed to.
 pub struct Directories {
@@ -39,6 +39,8 @@ pub enum What {
     File(PathBuf),
     /// A file with this text.
     Text(String),
+    /// A page or completions of a program.
+    Manual(PathBuf, manual::Kind),
     /// A link to a file beside it.
     Link(String),
 }
@@ -87,6 +89,10 @@ fn items(root: &Path, directories: &Directories) -> Result<Vec<Item>> {
         let dir = if *of_split { "libexec" } else { "bin" };
         let to = directories.prefix.join(dir).join(program);
         items.push(Item { to, what: What::Program(release.join(program)) });
+        items.extend(manual::Kind::ALL.map(|kind| Item {
+            to: directories.prefix.join("share").join(kind.path(program)),
+            what: What::Manual(release.join(program), kind),
+        }));
     }
     if split {
         items.extend(library::items(root, &workspace, directories)?);
@@ -113,6 +119,7 @@ impl What {
             What::Program(from) => fs::copy(from, &partial).map(|_| Some(0o755)),
             What::File(from) => fs::copy(from, &partial).map(|_| Some(0o644)),
             What::Text(text) => fs::write(&partial, text).map(|()| Some(0o644)),
+            What::Manual(program, kind) => fs::write(&partial, kind.text(program)?).map(|()| Some(0o644)),
             What::Link(target) => std::os::unix::fs::symlink(target, &partial).map(|()| None),
         }?;
         if let Some(mode) = mode {
