@@ -22,7 +22,8 @@ ADDRESSES = {
 def run(t):
     for chain, (genesis, prefix) in CHAINS.items():
         t.step(chain)
-        node = t.node(chain).start()
+        # The main chain does not fit on every disk, and a node says so.
+        node = t.node(chain).start("-prune=550")
         info = node.rpc.getblockchaininfo()
         equal((info["chain"], info["blocks"], info["bestblockhash"]), (chain, 0, genesis))
         equal(block_hash(node.rpc.getblock(genesis, 0)), genesis)
@@ -43,7 +44,7 @@ def run(t):
     node.conf.write_text(node.conf.read_text().replace("chain=regtest", "")
                          + f"[signet]\nrpcport={node.rpc_port}\nconnect=0\n")
     node.chain = "signet"
-    node.start("-signet")
+    node.start("-signet", "-prune=550")
     equal(node.rpc.getblockcount(), 0)
     node.stop()
     node.chain = "regtest"

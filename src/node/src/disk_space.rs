@@ -65,7 +65,11 @@ struct State {
 
 impl DiskWatch {
     /// Starts the thread; it ends when the program is to end, by itself or because of what it saw.
-    pub(crate) fn start(self: &Arc<Self>, blocks_dir: &Path, shutdown: &Arc<Shutdown>) -> std::io::Result<JoinHandle<()>> {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        blocks_dir: &Path,
+        shutdown: &Arc<Shutdown>,
+    ) -> std::io::Result<JoinHandle<()>> {
         let (watch, directory) = (self.clone(), blocks_dir.to_owned());
         let thread = std::thread::Builder::new().name("scheduler".to_owned()).spawn({
             let shutdown = shutdown.clone();
@@ -100,7 +104,8 @@ impl DiskWatch {
             if state.stopped {
                 return false;
             }
-            let Some(left) = INTERVAL.checked_sub(start.elapsed() + state.skipped).filter(|left| !left.is_zero()) else {
+            let Some(left) = INTERVAL.checked_sub(start.elapsed() + state.skipped).filter(|left| !left.is_zero())
+            else {
                 state.skipped = Duration::ZERO;
                 return true;
             };

@@ -123,12 +123,8 @@ impl Conversation {
     }
 
     fn connect(&mut self, how: u8) -> Arc<Link> {
-        let kinds = [
-            ConnectionKind::Inbound,
-            ConnectionKind::Manual,
-            ConnectionKind::FullRelay,
-            ConnectionKind::BlockRelay,
-        ];
+        let kinds =
+            [ConnectionKind::Inbound, ConnectionKind::Manual, ConnectionKind::FullRelay, ConnectionKind::BlockRelay];
         let info = LinkInfo {
             id: self.connector.links.next_id(),
             // Not a local one, so that it is punished like any other.

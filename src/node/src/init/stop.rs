@@ -30,8 +30,7 @@ pub(super) struct Running {
 impl Running {
     /// Stops everything.
     pub fn stop(self, args: &Args) {
-        let Running { signals, locks, pid_file, registry, server, clients, listening, context, import, disk } =
-            self;
+        let Running { signals, locks, pid_file, registry, server, clients, listening, context, import, disk } = self;
         let commands = args.get_all("shutdownnotify").into_iter().filter_map(notify::spawn).collect::<Vec<_>>();
         for command in commands {
             let _ = command.join();

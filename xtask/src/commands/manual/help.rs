@@ -141,10 +141,10 @@ pub mod tests {
         let help = Help::read(TEXT);
         assert_eq!(help.usage, ["bitcoind [options]", "bitcoind -x"]);
         assert_eq!(help.about, ["Bitcoin Core daemon version v31.99.0", "It's good."]);
-        assert_eq!(help.sections.iter().map(|section| &section.title[..]).collect::<Vec<_>>(), [
-            "Options",
-            "Chain selection options"
-        ]);
+        assert_eq!(
+            help.sections.iter().map(|section| &section.title[..]).collect::<Vec<_>>(),
+            ["Options", "Chain selection options"]
+        );
         let conf = &help.sections[0].entries[0];
         assert_eq!((&conf.names[0][..], &conf.form[..]), ("-conf", "=<file>"));
         assert_eq!(conf.text, "Read this [file]; relative to: the directory");
