@@ -19,7 +19,8 @@ pub(crate) enum WireError {
 
 /// The payload ends too early; reading from memory fails for no other reason.
 pub(crate) fn end_of_data() -> WireError {
-    WireError::Malformed("end of data".to_owned())
+    // As Core words it, for those who read logs.
+    WireError::Malformed("DataStream::read(): end of data: iostream error".to_owned())
 }
 
 /// Reads one value off the front.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::auth::Auth;
 use super::config::ServerConfig;
@@ -59,6 +59,7 @@ impl Loopback {
             auth: Arc::new(auth),
             allowed: config.allowed,
             workers: Workers::start(config.threads, config.work_queue).expect("there are threads"),
+            elsewhere: Semaphore::new(1),
             timeout: config.timeout,
             wrong_password_delay: Duration::ZERO,
             half_close: true,
