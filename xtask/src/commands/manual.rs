@@ -78,8 +78,11 @@ pub fn run(root: &Path) -> Result<()> {
 
 /// Asks a program for its help.
 fn ask(file: &Path, program: &str) -> Result<Help> {
-    // The wrapper has options of its own form.
-    let option = if program == "bitcoin" { "--help" } else { "-help-debug" };
+    let option = match program {
+        "bitcoin" => "--help",
+        "bitcoind" | "bitcoin-node" => "-help-debug",
+        _ => "-help",
+    };
     let output = Command::new(file).arg(option).output().with_context(|| format!("cannot start {}", file.display()))?;
     if !output.status.success() {
         bail!("{} {option} ended with {}", file.display(), output.status);

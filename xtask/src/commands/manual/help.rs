@@ -91,7 +91,9 @@ fn is_title(line: &str) -> bool {
 impl Entry {
     /// Reads the first line of one.
     fn read(line: &str) -> Entry {
-        let (head, text) = line.split_once("  ").unwrap_or((line, ""));
+        // The description comes after two spaces, or after parameters so long that there is room for one only.
+        let end = line.find("  ").or_else(|| line.find("] ").map(|at| at + 1)).unwrap_or(line.len());
+        let (head, text) = line.split_at(end);
         let mut entry = Entry { text: text.trim().to_owned(), ..Entry::default() };
         for part in head.split(", ") {
             let end = part.find(['=', ' ']).unwrap_or(part.len());
@@ -158,12 +160,15 @@ pub mod tests {
         let help = Help::read(
             "Usage: bitcoin [OPTIONS] COMMAND...\n\nOptions:\n  -m, --multiprocess  Run the split\n\nCommands:\n  node [ARGS] \
              \x20     Start the node: 'x'.\n  help              Show it.\n\nAdditional less commonly used commands:\n  util \
-             [ARGS]       Call.\n",
+             [ARGS]       Call.\n  chainstate [ARGS] Work.\n",
         );
         let option = help.options().next().expect("there is one");
         assert_eq!(option.names, ["-m", "--multiprocess"]);
         assert_eq!(option.text, "Run the split");
         let commands: Vec<_> = help.commands().map(|entry| (&entry.names[0][..], &entry.text[..])).collect();
-        assert_eq!(commands, [("node", "Start the node: 'x'."), ("help", "Show it."), ("util", "Call.")]);
+        assert_eq!(
+            commands,
+            [("node", "Start the node: 'x'."), ("help", "Show it."), ("util", "Call."), ("chainstate", "Work.")]
+        );
     }
 }
