@@ -79,6 +79,26 @@ struct Shared {
     rejecting: AtomicBool,
 }
 
+impl Shared {
+    /// Starts the workers.
+    fn new(config: ServerConfig, auth: Auth) -> std::io::Result<Shared> {
+        let room = u32::try_from(config.threads.saturating_add(config.work_queue))
+            .map_or(MOST_ELSEWHERE, |room| room.min(MOST_ELSEWHERE));
+        Ok(Shared {
+            registry: Arc::new(Registry::new()),
+            auth: Arc::new(auth),
+            allowed: config.allowed,
+            workers: Workers::start(config.threads, config.work_queue)?,
+            elsewhere: Arc::new(Semaphore::new(room as usize)),
+            room,
+            timeout: config.timeout,
+            wrong_password_delay: WRONG_PASSWORD_DELAY,
+            half_close: false,
+            rejecting: AtomicBool::new(false),
+        })
+    }
+}
+
 /// A running server. Dropping it stops it.
 pub struct Server {
     shared: Arc<Shared>,
@@ -138,21 +158,7 @@ impl Server {
             log::error!("cannot start the threads of the HTTP server: {error}");
             ServerError::Start
         };
-        let workers = Workers::start(config.threads, config.work_queue).map_err(start_failed)?;
-        let room = u32::try_from(config.threads.saturating_add(config.work_queue))
-            .map_or(MOST_ELSEWHERE, |room| room.min(MOST_ELSEWHERE));
-        let shared = Arc::new(Shared {
-            registry: Arc::new(Registry::new()),
-            auth: Arc::new(auth),
-            allowed: config.allowed,
-            workers,
-            elsewhere: Arc::new(Semaphore::new(room as usize)),
-            room,
-            timeout: config.timeout,
-            wrong_password_delay: WRONG_PASSWORD_DELAY,
-            half_close: false,
-            rejecting: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(config, auth).map_err(start_failed)?);
         let (close, closed) = tokio::sync::watch::channel(false);
         let (companions, arriving) = tokio::sync::mpsc::unbounded_channel();
         let thread = http::start(listeners, shared.clone(), arriving, closed).map_err(start_failed)?;

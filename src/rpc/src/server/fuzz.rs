@@ -2,20 +2,18 @@
 //! `http` and `jsonrpc` and, on stable and within bounds, by this crate's tests; no program uses it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::auth::Auth;
 use super::config::ServerConfig;
 use super::http;
-use super::workers::Workers;
 use super::{Shared, Subnet};
+use crate::control;
 use crate::server::JsonRpc;
-use crate::{Registry, control};
 
 /// User and password that requests with all rights bring.
 pub const CREDENTIALS: (&str, &str) = ("user", "password");
@@ -38,9 +36,6 @@ impl Loopback {
     ///
     /// Where the system has none: then there is nothing to fuzz.
     pub fn new() -> Loopback {
-        let registry = Arc::new(Registry::new());
-        registry.add(control::commands(&registry, || {}));
-        registry.finish_warmup();
         let config = ServerConfig {
             endpoints: Vec::new(),
             allowed: Subnet::loopback(),
@@ -54,17 +49,10 @@ impl Loopback {
             timeout: Some(Duration::from_secs(30)),
         };
         let (auth, _) = Auth::new(&config).expect("a password is enough");
-        let shared = Shared {
-            registry,
-            auth: Arc::new(auth),
-            allowed: config.allowed,
-            workers: Workers::start(config.threads, config.work_queue).expect("there are threads"),
-            elsewhere: Semaphore::new(1),
-            timeout: config.timeout,
-            wrong_password_delay: Duration::ZERO,
-            half_close: true,
-            rejecting: AtomicBool::new(false),
-        };
+        let mut shared = Shared::new(config, auth).expect("there are threads");
+        (shared.wrong_password_delay, shared.half_close) = (Duration::ZERO, true);
+        shared.registry.add(control::commands(&shared.registry, || {}));
+        shared.registry.finish_warmup();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there are sockets");
         Loopback { shared: Arc::new(shared), runtime }
     }
