@@ -28,6 +28,13 @@ pub enum Error {
         /// What was being called, as `Interface.method`.
         call: String,
     },
+    /// Over a limit that one side sets the other: too many calls at once, too many objects, too much memory.
+    Overloaded {
+        /// What was being called, as `Interface.method`.
+        call: String,
+        /// Which limit.
+        limit: String,
+    },
     /// The other side failed while serving the call, or sent something that cannot be read.
     Internal {
         /// What the other side said.
@@ -54,6 +61,7 @@ impl fmt::Display for Error {
             Error::Disconnected { call } => write!(f, "other process disconnected during {call}"),
             Error::Unsupported { call } => write!(f, "other process does not support {call}"),
             Error::TimedOut { call } => write!(f, "no answer to {call} in time"),
+            Error::Overloaded { call, limit } => write!(f, "{call} was not taken: {limit}"),
             Error::Internal { message } => f.write_str(message),
         }
     }

@@ -129,6 +129,7 @@ pub(crate) fn call<T>(
             Error::Disconnected => interfaces::Error::Disconnected { call },
             Error::Unsupported(_) => interfaces::Error::Unsupported { call },
             Error::TimedOut => interfaces::Error::TimedOut { call },
+            Error::Overloaded(limit) => interfaces::Error::Overloaded { call, limit },
             Error::Failed(message) => interfaces::Error::Internal {
                 message: message.strip_prefix(EXCEPTION).map(str::to_owned).unwrap_or(message),
             },
@@ -143,6 +144,7 @@ pub(crate) fn refuse(error: interfaces::Error) -> Error {
         interfaces::Error::Disconnected { .. } => Error::Disconnected,
         interfaces::Error::Unsupported { call } => Error::Unsupported(call),
         interfaces::Error::TimedOut { .. } => Error::TimedOut,
+        interfaces::Error::Overloaded { limit, .. } => Error::Overloaded(limit),
         interfaces::Error::Internal { message } => Error::Failed(format!("{EXCEPTION}{message}")),
     }
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use capnp::message::ReaderOptions;
+
 use crate::event_loop::{Command, EventLoop};
 use crate::io::Io;
 use crate::reply::Lanes;
-use crate::{Interface, Object, Service};
+use crate::{Error, Interface, Method, Object, Service};
 
 /// Limits and names of a connection.
 #[derive(Debug, Clone)]
@@ -17,12 +19,41 @@ pub struct Options {
     pub peer: String,
     /// Longest message accepted, in bytes. Reading one counts, too: about half of this is usable.
     pub message_bytes: usize,
+    /// Deepest nesting of a message's structs and lists.
+    pub nesting: usize,
     /// Most threads made for the other side.
     pub threads: usize,
     /// Most threads asked of the other side for calls that no thread waits for; so many are served at once.
     pub lanes: usize,
+    /// Most calls of the other side in progress.
+    pub calls: usize,
+    /// Most objects held for the other side: those of ours that it holds, and, separately, those of its own held here.
+    pub objects: usize,
+    /// Most bytes held for the other side: parameters of its calls in progress, and what it has not read.
+    pub bytes: usize,
     /// How long a dropped object may wait for the other side to destroy it.
     pub destroy_timeout: Duration,
+    /// How long calls may take that are made without a limit of their own; for ever if not given.
+    pub deadline: Option<Duration>,
+    /// The same for calls of some interfaces, by name.
+    pub deadlines: Vec<(&'static str, Duration)>,
+}
+
+impl Options {
+    /// How long a call of this method may take.
+    pub(crate) fn deadline_of(&self, method: &Method) -> Option<Duration> {
+        let interface = method.name.split('.').next().unwrap_or_default();
+        let own = self.deadlines.iter().find(|(name, _)| *name == interface);
+        own.map(|(_, limit)| *limit).or(self.deadline)
+    }
+
+    /// How messages may be read.
+    pub(crate) fn reader(&self) -> ReaderOptions {
+        let mut options = ReaderOptions::new();
+        options.traversal_limit_in_words(Some(self.message_bytes / 8));
+        options.nesting_limit(i32::try_from(self.nesting).unwrap_or(i32::MAX));
+        options
+    }
 }
 
 impl Default for Options {
@@ -30,9 +61,15 @@ impl Default for Options {
         Options {
             peer: "peer".to_owned(),
             message_bytes: 1 << 30,
+            nesting: 64,
             threads: 256,
             lanes: 16,
+            calls: 4096,
+            objects: 1 << 16,
+            bytes: 1 << 30,
             destroy_timeout: Duration::from_secs(5),
+            deadline: None,
+            deadlines: Vec::new(),
         }
     }
 }
@@ -83,6 +120,8 @@ struct State {
     ended: bool,
     /// Calls of the other side being served.
     active: usize,
+    /// Bytes of their parameters.
+    active_bytes: usize,
     /// Threads made for the other side.
     threads: usize,
     on_disconnect: Vec<Box<dyn FnOnce() + Send>>,
@@ -144,9 +183,21 @@ impl Shared {
         Some(ThreadSlot(self.clone()))
     }
 
-    pub(crate) fn serving(self: &Arc<Self>) -> Serving {
-        self.state().active += 1;
-        Serving(self.clone())
+    /// Counts one more call being served, with so many bytes of parameters.
+    ///
+    /// Calls that the other side gave up count, too, until their threads have come to them.
+    pub(crate) fn serving(self: &Arc<Self>, bytes: usize) -> Result<Serving, Error> {
+        let mut state = self.state();
+        let Options { calls, bytes: most, .. } = self.options;
+        if state.active >= calls {
+            return Err(Error::Overloaded(format!("too many calls at once: {calls} are allowed")));
+        }
+        if state.active_bytes.saturating_add(bytes) > most {
+            return Err(Error::Overloaded(format!("calls of more than {most} bytes")));
+        }
+        state.active += 1;
+        state.active_bytes += bytes;
+        Ok(Serving { shared: self.clone(), bytes })
     }
 }
 
@@ -160,16 +211,20 @@ impl Drop for ThreadSlot {
 }
 
 /// Counts a call being served.
-pub(crate) struct Serving(Arc<Shared>);
+pub(crate) struct Serving {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.shared.state();
         state.active -= 1;
+        state.active_bytes -= self.bytes;
         // Nobody waits for this before the end.
         if state.ended {
             drop(state);
-            self.0.changed.notify_all();
+            self.shared.changed.notify_all();
         }
     }
 }

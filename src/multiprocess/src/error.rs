@@ -8,6 +8,9 @@ use capnp::ErrorKind;
 /// Prefix that capnp-rpc puts before what the other side said.
 const REMOTE: &str = "remote exception: ";
 
+/// Prefix of what is over a limit.
+const OVERLOADED: &str = "over a limit of the connection: ";
+
 /// Why a call could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -21,6 +24,9 @@ pub enum Error {
     /// No answer in time.
     #[error("timed out")]
     TimedOut,
+    /// Over a limit of the connection; see [`crate::Options`].
+    #[error("over a limit of the connection: {0}")]
+    Overloaded(String),
     /// The other side failed while serving the call.
     #[error("{0}")]
     Failed(String),
@@ -50,7 +56,8 @@ impl From<capnp::Error> for Error {
         match error.kind {
             ErrorKind::Disconnected => Error::Disconnected,
             ErrorKind::Unimplemented => Error::Unsupported(text.to_owned()),
-            ErrorKind::Overloaded => Error::TimedOut,
+            ErrorKind::Overloaded if text == Error::TimedOut.to_string() => Error::TimedOut,
+            ErrorKind::Overloaded => Error::Overloaded(text.strip_prefix(OVERLOADED).unwrap_or(text).to_owned()),
             ErrorKind::Failed => Error::Failed(text.to_owned()),
             _ => Error::Malformed(error.to_string()),
         }
@@ -74,7 +81,7 @@ impl From<Error> for capnp::Error {
         let kind = match &error {
             Error::Disconnected => ErrorKind::Disconnected,
             Error::Unsupported(_) => ErrorKind::Unimplemented,
-            Error::TimedOut => ErrorKind::Overloaded,
+            Error::TimedOut | Error::Overloaded(_) => ErrorKind::Overloaded,
             Error::Failed(_) | Error::Malformed(_) => ErrorKind::Failed,
         };
         capnp::Error { kind, extra: error.to_string() }
@@ -87,7 +94,7 @@ mod tests {
 
     #[test]
     fn kinds_survive_the_wire() {
-        for error in [Error::Disconnected, Error::Unsupported("x".into()), Error::TimedOut, Error::failed("boom")] {
+        for error in [Error::Disconnected, Error::Unsupported("x".into()), Error::TimedOut, Error::failed("boom"), Error::Overloaded("y".into())] {
             let mut sent = capnp::Error::from(error.clone());
             sent.extra = format!("{REMOTE}{}", sent.extra);
             assert_eq!(Error::from(sent), error);

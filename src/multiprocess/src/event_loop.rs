@@ -9,7 +9,7 @@
 //!
 //! **Invariant:** a command always ends. One that cannot be carried out is dropped, and what it carries (an answer
 //! owed, a served call's result) answers itself when dropped. Inside the lock there is I/O and copying of messages,
-//! and no user code but the destructor of an object whose call came too late for its thread: it must not wait.
+//! and no user code: what may be the last to hold an object is dropped by a thread of its own.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

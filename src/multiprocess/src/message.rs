@@ -1,18 +1,24 @@
 //! Parameters and results as values that move between threads.
 //!
 //! Everything that knows a schema works on these, on the thread that calls or serves; the event loop only copies them
-//! into and out of the RPC system's own messages, whatever their type.
+//! into and out of the RPC system's own messages, whatever their type. Long ones without objects it does not even copy: they
+//! are read where they arrived, and sent from where they were written.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use capnp::any_pointer;
-use capnp::message::{Builder, HeapAllocator};
+use capnp::message::{Builder, HeapAllocator, Reader};
 use capnp::private::capability::ClientHook;
 use capnp::traits::{FromPointerBuilder, FromPointerReader, Imbue, ImbueMut, Owned};
 
+use capnp_rpc::rpc_capnp;
+
+use crate::network::{Channel, LONG};
+use crate::segments::Received;
 use crate::slot::{slot, slot_index};
+use crate::splice::is_struct;
 use crate::{Error, Object, Service, proxy_capnp, shape_capnp};
 
 /// Capabilities by their number in a message.
@@ -36,29 +42,105 @@ pub(crate) enum Cap {
 
 /// A finished message: bytes, and what its capability pointers stand for.
 pub(crate) struct Message {
-    pub(crate) body: Builder<HeapAllocator>,
+    body: Body,
     pub(crate) caps: Vec<Option<Cap>>,
 }
 
+enum Body {
+    Written(Builder<HeapAllocator>),
+    /// The content of a message of the RPC system, where it arrived.
+    Arrived(Reader<Received>),
+}
+
+impl Body {
+    fn root(&self) -> Result<any_pointer::Reader<'_>, Error> {
+        match self {
+            Body::Written(body) => Ok(body.get_root_as_reader()?),
+            Body::Arrived(message) => payload(message)?
+                .map(|payload| payload.get_content())
+                .ok_or_else(|| Error::malformed("a message without content")),
+        }
+    }
+}
+
+/// Parameters or results in a message of the RPC system.
+fn payload(message: &Reader<Received>) -> Result<Option<rpc_capnp::payload::Reader<'_>>, capnp::Error> {
+    match message.get_root::<rpc_capnp::message::Reader<'_>>()?.which()? {
+        rpc_capnp::message::Call(call) => call?.get_params().map(Some),
+        rpc_capnp::message::Return(answer) => match answer?.which()? {
+            rpc_capnp::return_::Results(payload) => payload.map(Some),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
 impl Message {
-    /// Copies a message out of the RPC system. `import` turns each capability into a handle.
-    pub(crate) fn copy(
+    /// Takes a message out of the RPC system, which `read` has it read. `import` turns each capability into a handle; there
+    /// must not be more of them than `objects`.
+    pub(crate) fn take<'a>(
+        channel: &Channel,
+        objects: usize,
+        read: impl FnOnce() -> Result<any_pointer::Reader<'a>, capnp::Error>,
+        import: impl FnMut(Box<dyn ClientHook>) -> Object,
+    ) -> Result<Message, Error> {
+        let (content, long) = channel.reading(read);
+        if let Some(long) = long {
+            let message = Reader::new(long, channel.limits());
+            if let Some(payload) = payload(&message)?
+                && payload.get_cap_table()?.is_empty()
+            {
+                return Ok(Message { body: Body::Arrived(message), caps: Vec::new() });
+            }
+        }
+        Self::copy(content?, objects, import)
+    }
+
+    fn copy(
         from: any_pointer::Reader<'_>,
+        objects: usize,
         mut import: impl FnMut(Box<dyn ClientHook>) -> Object,
     ) -> Result<Message, Error> {
-        let words = u32::try_from(from.target_size()?.word_count).map_err(Error::malformed)?;
+        let size = from.target_size()?;
+        if size.cap_count as usize > objects {
+            return Err(Error::Overloaded(format!("more than {objects} objects")));
+        }
+        let words = u32::try_from(size.word_count).map_err(Error::malformed)?;
         let mut body = Builder::new(HeapAllocator::new().first_segment_words(words.saturating_add(2)));
         let mut table = CapTable::new();
         let mut root: any_pointer::Builder<'_> = body.init_root();
         root.imbue_mut(&mut table);
         root.set_as::<any_pointer::Owned>(from)?;
         let caps = table.into_iter().map(|hook| hook.map(|hook| Cap::Object(import(hook)))).collect();
-        Ok(Message { body, caps })
+        Ok(Message { body: Body::Written(body), caps })
+    }
+
+    /// Size in bytes, as far as it takes memory.
+    pub(crate) fn size(&self) -> usize {
+        match &self.body {
+            Body::Written(body) => body.size_in_words() * size_of::<capnp::Word>(),
+            Body::Arrived(message) => message.get_segments().size(),
+        }
+    }
+
+    /// The content, if it is better sent from where it is than copied.
+    pub(crate) fn into_content(self) -> Result<Builder<HeapAllocator>, Message> {
+        match self.body {
+            Body::Written(body) if self.caps.is_empty() && body.size_in_words() >= LONG / 8 && is_struct(&body) => {
+                Ok(body)
+            }
+            body => Err(Message { body, caps: self.caps }),
+        }
+    }
+
+    /// A message that was not sent after all.
+    pub(crate) fn from_content(content: Builder<HeapAllocator>) -> Message {
+        Message { body: Body::Written(content), caps: Vec::new() }
     }
 
     /// The message as the RPC system copies it; `table` holds the capabilities `caps` stand for.
     pub(crate) fn reader<'a>(&'a self, table: &'a CapTable) -> Result<any_pointer::Reader<'a>, Error> {
-        let mut root: any_pointer::Reader<'a> = self.body.get_root_as_reader()?;
+        let mut root = self.body.root()?;
         root.imbue(table);
         Ok(root)
     }
@@ -101,7 +183,7 @@ impl Draft {
     pub(crate) fn finish(self) -> Message {
         let sources = self.exports.0.borrow();
         let caps = self.table.iter().map(|hook| sources.get(slot_index(hook.as_deref()?)?).cloned()).collect();
-        Message { body: self.body, caps }
+        Message { body: Body::Written(self.body), caps }
     }
 }
 
@@ -136,7 +218,7 @@ impl Exports {
 
 /// A message being read.
 pub struct Incoming {
-    body: Builder<HeapAllocator>,
+    body: Body,
     table: CapTable,
     imports: Imports,
 }
@@ -163,7 +245,7 @@ impl Incoming {
     where
         T::Reader<'a>: FromPointerReader<'a>,
     {
-        let mut root: any_pointer::Reader<'a> = self.body.get_root_as_reader()?;
+        let mut root = self.body.root()?;
         root.imbue(&self.table);
         Ok(root.get_as()?)
     }

@@ -109,7 +109,7 @@ fn call(
     let (thread, caller) = thread::current(reactor, shared.id);
     let ticket = next_ticket();
     let start = trace::enabled().then(Instant::now);
-    let deadline = deadline::of_call(limit);
+    let deadline = deadline::of_call(limit.or_else(|| shared.options.deadline_of(method)));
     let message = draft.finish();
 
     thread.enter(ticket);

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use capnp::MessageSize;
-use capnp::capability::{Client, FromClientHook, Response};
-use capnp::message::ReaderOptions;
+use capnp::capability::{Client, FromClientHook, Promise, Response};
 use capnp::private::capability::ClientHook;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{CapabilityServerSet, Disconnector, RpcSystem, new_broken_cap};
@@ -26,11 +25,12 @@ use crate::gate::Gate;
 use crate::io::Io;
 use crate::message::{Cap, CapTable, Message};
 use crate::network::{Channel, Network};
-use crate::proxy_capnp::{thread, thread_map};
+use crate::proxy_capnp::thread;
+use crate::proxy_capnp::thread_map::Client as ThreadMap;
 use crate::server;
 use crate::thread::{AnswerTo, ThreadContext};
-use crate::thread_map::{ThreadServer, new_thread_map};
-use crate::{Connection, Error, Interface, Kind, Object, shape_capnp};
+use crate::thread_map::{self, ThreadServer, new_thread_map};
+use crate::{Connection, Error, Interface, Kind, Method, Object, shape_capnp};
 
 /// How long an orderly close may take before the socket is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -40,10 +40,12 @@ pub(crate) struct Peer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reactor: Arc<Reactor>,
     local: Local,
-    channel: Channel,
+    pub(crate) channel: Channel,
     caps: RefCell<Slab>,
+    /// Objects of ours that the other side holds.
+    pub(crate) objects: Cell<usize>,
     /// Makes threads over there; known once `construct` was exchanged.
-    thread_map: RefCell<Option<thread_map::Client>>,
+    thread_map: RefCell<Option<ThreadMap>>,
     /// Their threads, by the id of ours that they serve.
     request_threads: RefCell<HashMap<u64, thread::Client>>,
     /// Our threads as they call back on them, by id.
@@ -84,6 +86,10 @@ struct Slab {
 }
 
 impl Slab {
+    fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
     fn insert(&mut self, hook: Box<dyn ClientHook>) -> usize {
         if let Some(index) = self.free.pop() {
             self.entries[index] = Some(hook);
@@ -107,15 +113,14 @@ impl Slab {
 impl Peer {
     /// Takes over a connection's socket.
     pub(crate) fn attach(shared: Arc<Shared>, role: Role, reactor: &Arc<Reactor>, local: &Local) {
-        let mut limits = ReaderOptions::new();
-        limits.traversal_limit_in_words(Some(shared.options.message_bytes / 8));
-        let channel = Channel::new(shared.io.clone(), limits, local.dirty.clone());
+        let channel = Channel::new(shared.io.clone(), &shared.options, local.dirty.clone());
         let peer = Rc::new(Peer {
             shared: shared.clone(),
             reactor: reactor.clone(),
             local: local.clone(),
             channel,
             caps: RefCell::default(),
+            objects: Cell::default(),
             thread_map: RefCell::default(),
             request_threads: RefCell::default(),
             callback_threads: RefCell::default(),
@@ -197,7 +202,7 @@ impl Peer {
         });
     }
 
-    pub(crate) fn set_thread_map(&self, map: Option<thread_map::Client>) {
+    pub(crate) fn set_thread_map(&self, map: Option<ThreadMap>) {
         let old = self.thread_map.replace(map);
         drop(old);
     }
@@ -234,12 +239,26 @@ impl Peer {
         found.unwrap_or_else(|| new_broken_cap(capnp::Error::disconnected("disconnected".to_owned())).hook)
     }
 
+    /// Takes a message out of the RPC system, which `read` has it read.
+    pub(crate) fn take<'a>(
+        &self,
+        read: impl FnOnce() -> Result<capnp::any_pointer::Reader<'a>, capnp::Error>,
+    ) -> Result<Message, Error> {
+        let left = self.shared.options.objects.saturating_sub(self.caps.borrow().len());
+        Message::take(&self.channel, left, read, |hook| self.import(hook))
+    }
+
     /// Turns what a message refers to into capabilities. `call` says whose threads a context means.
     pub(crate) fn export(
         self: &Rc<Self>,
         caps: &[Option<Cap>],
         call: Option<(&Arc<ThreadContext>, Option<&Object>)>,
-    ) -> CapTable {
+    ) -> Result<CapTable, Error> {
+        let new = caps.iter().flatten().filter(|cap| matches!(cap, Cap::Service(_))).count();
+        let limit = self.shared.options.objects;
+        if new > 0 && self.objects.get() + new > limit {
+            return Err(Error::Overloaded(format!("more than {limit} objects")));
+        }
         let export = |cap: &Cap| match (cap, call) {
             (Cap::Object(object), _) => Some(self.capability(object)),
             (Cap::Service(service), _) => Some(server::new_object(self, service.clone()).into_client_hook()),
@@ -248,7 +267,7 @@ impl Peer {
             (Cap::CallbackThread, Some((thread, _))) => Some(self.callback_thread(thread)),
             (Cap::RequestThread | Cap::CallbackThread, None) => None,
         };
-        caps.iter().map(|cap| cap.as_ref().and_then(export)).collect()
+        Ok(caps.iter().map(|cap| cap.as_ref().and_then(export)).collect())
     }
 
     /// Their thread that serves this one of ours, made at its first call.
@@ -297,16 +316,7 @@ impl Peer {
     /// Sends a call of ours.
     pub(crate) fn call(self: &Rc<Self>, call: CallCommand) {
         let CallCommand { target, method, message, thread, caller, ticket, answer } = call;
-        let hook = self.capability(&target);
-        let table = self.export(&message.caps, Some((&thread, caller.as_ref())));
-        let promise = message.reader(&table).and_then(|params| {
-            let size = MessageSize { word_count: params.target_size()?.word_count, cap_count: table.len() as u32 };
-            let mut request = hook.new_call(method.interface_id, method.ordinal, Some(size));
-            request.hook.get().set_as::<capnp::any_pointer::Owned>(params)?;
-            Ok(request.send().promise)
-        });
-        // The message's segments are copied; the handles it holds are released here, on the loop.
-        drop(message);
+        let promise = self.send(&target, method, message, Some((&thread, caller.as_ref())));
         let promise = match promise {
             Ok(promise) => promise,
             Err(error) => return answer.send(Err(error)),
@@ -322,13 +332,31 @@ impl Peer {
         }
     }
 
+    fn send(
+        self: &Rc<Self>,
+        target: &Object,
+        method: &'static Method,
+        message: Message,
+        call: Option<(&Arc<ThreadContext>, Option<&Object>)>,
+    ) -> Result<Promise<Response<capnp::any_pointer::Owned>, capnp::Error>, Error> {
+        if !self.channel.has_room(message.size()) {
+            let limit = self.shared.options.bytes;
+            return Err(Error::Overloaded(format!("the other side has not read {limit} bytes")));
+        }
+        let hook = self.capability(target);
+        let table = self.export(&message.caps, call)?;
+        let params = message.reader(&table)?;
+        let size = MessageSize { word_count: params.target_size()?.word_count, cap_count: table.len() as u32 };
+        let mut request = hook.new_call(method.interface_id, method.ordinal, Some(size));
+        request.hook.get().set_as::<capnp::any_pointer::Owned>(params)?;
+        // The message's segments are copied; the handles it holds are released here, on the loop.
+        Ok(request.send().promise)
+    }
+
     fn answered(&self, ticket: u64, result: Result<Response<capnp::any_pointer::Owned>, capnp::Error>) {
         let call = self.calls.borrow_mut().remove(&ticket);
         let Some((answer, _)) = call else { return };
-        let message = result.map_err(Error::from).and_then(|response| {
-            let results = response.get()?;
-            Message::copy(results, |hook| self.import(hook))
-        });
+        let message = result.map_err(Error::from).and_then(|response| self.take(|| response.get()));
         answer.send(message);
     }
 
@@ -419,7 +447,7 @@ impl Peer {
         drop(self.callback_threads.take());
         drop(self.caps.take());
         for thread in self.pool.take().into_iter().chain(self.plain.take()) {
-            thread.close();
+            thread_map::close(self, &thread);
         }
         drop(self.disconnector.take());
         let shared = self.shared.clone();

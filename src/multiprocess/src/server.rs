@@ -27,6 +27,7 @@ use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_c
 /// Serves a local object to the other side.
 pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
     let interface = service.interface();
+    peer.objects.set(peer.objects.get() + 1);
     new_client_from_rc(Rc::new(ObjectServer { peer: peer.clone(), interface, service: RefCell::new(Some(service)) }))
 }
 
@@ -39,6 +40,7 @@ pub(crate) struct ObjectServer {
 
 impl Drop for ObjectServer {
     fn drop(&mut self) {
+        self.peer.objects.set(self.peer.objects.get() - 1);
         if let Some(service) = self.service.get_mut().take() {
             // An object's destructor may wait, and may call back.
             self.peer.chore(Box::new(move || drop(service)));
@@ -132,7 +134,8 @@ impl ObjectServer {
         mut results: Results<any_pointer::Owned>,
     ) -> Result<(), capnp::Error> {
         let thread = self.find_thread(method, &params).await?;
-        let message = Message::copy(params.hook.get()?, |hook| self.peer.import(hook))?;
+        let message = self.peer.take(|| params.hook.get())?;
+        let serving = self.peer.shared.serving(message.size())?;
         drop(params);
         let service = match method.kind {
             Kind::Destroy => self.service.borrow_mut().take(),
@@ -153,20 +156,30 @@ impl ObjectServer {
             cancelled: cancelled.flag.clone(),
             reply: Reply { reactor: self.peer.reactor.clone(), connection: self.peer.shared.id, call, sent: false },
             connection: self.peer.connection(),
-            serving: self.peer.shared.serving(),
+            serving,
             order: self.order(method),
         };
         if trace::enabled() {
             let peer = &self.peer.shared.options.peer;
             log::debug!(target: "ipc", "{peer} IPC server post request #{call} {} to {}", method.name, thread.name());
         }
-        thread.post(Box::new(move || work.run()));
+        if let Some(refused) = thread.post(Box::new(move || work.run())) {
+            // What it holds may be the last of an object, whose destructor may wait.
+            self.peer.chore(Box::new(move || drop(refused)));
+        }
         let answer = receiver.await;
         cancelled.done = true;
         drop(cancelled);
         let message = answer.map_err(|_| Error::Disconnected)??;
 
-        let table = self.peer.export(&message.caps, None);
+        let message = match message.into_content() {
+            Ok(content) => match self.peer.channel.with_content(content, || results.hook.get().map(drop)) {
+                (made, None) => return made,
+                (_, Some(content)) => Message::from_content(content),
+            },
+            Err(message) => message,
+        };
+        let table = self.peer.export(&message.caps, None)?;
         results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
     }
 

@@ -80,16 +80,15 @@ impl ThreadContext {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues work; drops it, which answers it, if the thread neither serves nor waits.
-    pub(crate) fn post(&self, job: Job) {
+    /// Queues work; gives it back if the thread neither serves nor waits. Dropping it answers it.
+    pub(crate) fn post(&self, job: Job) -> Option<Job> {
         let mut inbox = self.inbox();
         if inbox.closed || (!self.serving && inbox.waiting.is_empty()) {
-            drop(inbox);
-            drop(job);
-            return;
+            return Some(job);
         }
         inbox.jobs.push_back(job);
         self.notify(inbox);
+        None
     }
 
     /// Wakes the thread wherever it sleeps.
@@ -227,13 +226,14 @@ impl ThreadContext {
         }
     }
 
-    /// Accepts no more work, drops what is queued and lets [`Self::serve`] return.
-    pub(crate) fn close(&self) {
+    /// Accepts no more work and lets [`Self::serve`] return; gives back what was queued. Dropping that answers it.
+    #[must_use = "it may hold objects, whose destructors may wait"]
+    pub(crate) fn close(&self) -> VecDeque<Job> {
         let mut inbox = self.inbox();
         inbox.closed = true;
         let stale = std::mem::take(&mut inbox.jobs);
         self.notify(inbox);
-        drop(stale);
+        stale
     }
 }
 
@@ -298,7 +298,7 @@ struct Current {
 impl Drop for Current {
     fn drop(&mut self) {
         let Some(context) = self.context.get_mut().take() else { return };
-        context.close();
+        drop(context.close());
         for reactor in self.loops.get_mut().drain(..) {
             reactor.push(Command::ThreadGone { thread: context.id });
         }

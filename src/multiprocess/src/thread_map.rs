@@ -20,21 +20,21 @@ pub(crate) fn new_thread_map(peer: &Rc<Peer>) -> thread_map::Client {
 /// One of our threads as the other side refers to it.
 pub(crate) struct ThreadServer {
     pub(crate) context: Arc<ThreadContext>,
-    /// Made for the other side: ends with this object.
-    owned: bool,
+    /// Whom it was made for, if for the other side: it ends with this object.
+    owner: Option<Rc<Peer>>,
 }
 
 impl ThreadServer {
     /// A thread of ours that calls the other side.
     pub(crate) fn waiting(context: Arc<ThreadContext>) -> Self {
-        ThreadServer { context, owned: false }
+        ThreadServer { context, owner: None }
     }
 }
 
 impl Drop for ThreadServer {
     fn drop(&mut self) {
-        if self.owned {
-            self.context.close();
+        if let Some(peer) = &self.owner {
+            close(peer, &self.context);
         }
     }
 }
@@ -47,6 +47,14 @@ impl thread::Server for ThreadServer {
     ) -> Result<(), capnp::Error> {
         results.get().set_result(self.context.name());
         Ok(())
+    }
+}
+
+/// Ends a thread made for the other side. The calls it has not come to are answered.
+pub(crate) fn close(peer: &Peer, thread: &ThreadContext) {
+    let stale = thread.close();
+    if !stale.is_empty() {
+        peer.chore(Box::new(move || drop(stale)));
     }
 }
 
@@ -65,7 +73,7 @@ impl thread_map::Server for ThreadMapServer {
         self.peer.local_threads.borrow_mut().gc();
         let from = params.get()?.get_name()?.to_str()?;
         let context = spawn(&self.peer, &format!("from {from}"), limit)?;
-        let server = ThreadServer { context, owned: true };
+        let server = ThreadServer { context, owner: Some(self.peer.clone()) };
         results.get().set_result(self.peer.local_threads.borrow_mut().new_client(server));
         Ok(())
     }
@@ -106,7 +114,7 @@ pub(crate) fn plain(peer: &Peer) -> Result<Arc<ThreadContext>, Error> {
 
 /// Starts a thread that runs calls of the other side until its context is closed.
 fn spawn(peer: &Peer, purpose: &str, limit: usize) -> Result<Arc<ThreadContext>, Error> {
-    let slot = peer.shared.take_thread(limit).ok_or_else(|| Error::failed("too many threads on one connection"))?;
+    let slot = peer.shared.take_thread(limit).ok_or_else(|| Error::Overloaded(format!("more than {limit} threads")))?;
     // The name comes from outside: a system thread's name can hold neither control characters nor much text.
     let purpose: String = purpose.chars().filter(|c| !c.is_control()).take(80).collect();
     let name = format!("{} ({purpose})", crate::program_name());

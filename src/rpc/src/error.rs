@@ -120,6 +120,7 @@ impl From<interfaces::Error> for RpcError {
             interfaces::Error::Disconnected { .. } => Self::not_connected(error),
             interfaces::Error::Unsupported { .. }
             | interfaces::Error::TimedOut { .. }
+            | interfaces::Error::Overloaded { .. }
             | interfaces::Error::Internal { .. } => Self::misc(error),
         }
     }

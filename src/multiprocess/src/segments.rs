@@ -1,0 +1,97 @@
+//! The memory of a message that arrives, shared by those who read it.
+//!
+//! **Invariant:** memory grows with the bytes that come, not with the size that is claimed.
+
+use std::sync::Arc;
+
+use capnp::Word;
+use capnp::message::ReaderSegments;
+
+/// Memory taken ahead of the bytes, in words.
+const AHEAD: usize = 1 << 17;
+
+/// Bytes in a word.
+const WORD: usize = size_of::<Word>();
+
+/// A message, as far as it is there.
+pub(crate) struct Segments {
+    /// Where each segment begins and ends, in words.
+    bounds: Vec<(usize, usize)>,
+    words: Vec<Word>,
+    total: usize,
+}
+
+impl Segments {
+    /// Makes room for segments of these lengths, in words.
+    pub(crate) fn new(lengths: &[usize]) -> Self {
+        let mut total = 0;
+        let bounds = lengths
+            .iter()
+            .map(|length| {
+                let start = total;
+                total += length;
+                (start, total)
+            })
+            .collect();
+        Segments { bounds, words: Word::allocate_zeroed_vec(total.min(AHEAD)), total }
+    }
+
+    /// Size of the whole message in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.total * WORD
+    }
+
+    /// Where the bytes after the first `there` go: never empty unless the message is complete.
+    pub(crate) fn space(&mut self, there: usize) -> &mut [u8] {
+        if there == self.words.len() * WORD {
+            let more = (2 * self.words.len()).min(self.total);
+            self.words.resize(more, capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
+        }
+        &mut Word::words_to_bytes_mut(&mut self.words)[there..]
+    }
+}
+
+/// A message that arrived as a whole.
+#[derive(Clone)]
+pub(crate) struct Received(Arc<Segments>);
+
+impl Received {
+    /// Takes a message whose bytes are all there.
+    pub(crate) fn new(segments: Segments) -> Self {
+        Received(Arc::new(segments))
+    }
+
+    /// Size in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+impl ReaderSegments for Received {
+    fn get_segment(&self, index: u32) -> Option<&[u8]> {
+        let (start, end) = *self.0.bounds.get(index as usize)?;
+        Some(Word::words_to_bytes(&self.0.words[start..end]))
+    }
+
+    fn len(&self) -> usize {
+        self.0.bounds.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_the_bytes() {
+        let total = 1 << 27;
+        let mut segments = Segments::new(&[1, total - 1]);
+        assert_eq!(segments.space(0).len(), AHEAD * WORD);
+        assert_eq!(segments.space(AHEAD * WORD - 3).len(), 3);
+        assert_eq!(segments.space(AHEAD * WORD).len(), AHEAD * WORD);
+        assert!(segments.words.capacity() <= 2 * AHEAD);
+        assert_eq!(segments.size(), total * WORD);
+        assert_eq!(Segments::new(&[2, 3]).space(0).len(), 5 * WORD);
+        assert!(Segments::new(&[0]).space(0).is_empty());
+    }
+}
