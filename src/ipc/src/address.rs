@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, Limits, Result};
 
 /// Length of a socket's path in the system's address, its end included.
 const PATH_SIZE: usize = 108;
@@ -40,6 +40,8 @@ pub struct BindAddress {
     pub connections: Option<usize>,
     /// Megabytes that the objects of one connection may take (`memory=`).
     pub memory: Option<usize>,
+    /// Limits of one connection.
+    pub limits: Limits,
 }
 
 impl BindAddress {
@@ -48,7 +50,13 @@ impl BindAddress {
     /// # Errors
     /// If it is none, or an option of it makes no sense.
     pub fn parse(text: &str, datadir: &Path, name: &str) -> Result<BindAddress> {
-        let mut address = BindAddress { place: Place::Descriptor(-1), allow: None, connections: None, memory: None };
+        let mut address = BindAddress {
+            place: Place::Descriptor(-1),
+            allow: None,
+            connections: None,
+            memory: None,
+            limits: Limits::default(),
+        };
         let mut rest = text;
         // From the end, because a path may have commas.
         while let Some((before, option)) = rest.rsplit_once(',')
@@ -63,6 +71,7 @@ impl BindAddress {
                 }
                 "connections" => address.connections = Some(number().ok_or_else(invalid)?),
                 "memory" => address.memory = Some(number().ok_or_else(invalid)?),
+                _ if number().is_some_and(|number| address.limits.set(key, number)) => {}
                 _ => return Err(invalid()),
             }
             rest = before;
@@ -120,13 +129,22 @@ mod tests {
         check("1", Err("Unrecognized address '1'"));
         check(
             "unix:/run/x.sock,alow=mining",
-            Err("'alow=mining' is not an option of a socket: allow, connections and memory are"),
+            Err(
+                "'alow=mining' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are",
+            ),
         );
         check(
             "unix,connections=0",
-            Err("'connections=0' is not an option of a socket: allow, connections and memory are"),
+            Err(
+                "'connections=0' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are",
+            ),
         );
-        check("unix,allow=", Err("'allow=' is not an option of a socket: allow, connections and memory are"));
+        check(
+            "unix,allow=",
+            Err(
+                "'allow=' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are",
+            ),
+        );
         check(
             "tcp:127.0.0.1:8000",
             Err(
@@ -142,10 +160,11 @@ mod tests {
 
     #[test]
     fn options() {
-        let text = "unix:/a,b.sock,allow=mining,memory=64,allow=echo+rpc,connections=3";
+        let text = "unix:/a,b.sock,allow=mining,memory=64,allow=echo+rpc,calls=7,connections=3,message=8";
         let address = BindAddress::parse(text, Path::new("/data"), "node").expect("an address");
         let names = ["echo", "rpc", "mining"].map(str::to_owned).to_vec();
         assert_eq!(address.place, Place::Unix("/a,b.sock".into()));
         assert_eq!((address.allow, address.memory, address.connections), (Some(names), Some(64), Some(3)));
+        assert_eq!(address.limits, Limits { calls: 7, message: 8, ..Limits::default() });
     }
 }

@@ -4,8 +4,9 @@
 //! field.
 
 use bitcoin::block::Header;
-use bitcoin::consensus::encode::{self, deserialize, serialize};
+use bitcoin::consensus::encode::{self, Encodable, deserialize};
 use bitcoin::hashes::Hash;
+use bitcoin::io::{self, Write};
 use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxMerkleNode, TxOut, Txid, Wtxid};
 use multiprocess::{Error, Method};
 
@@ -25,7 +26,7 @@ pub(crate) enum Undecodable {
 /// A type that travels as bytes.
 pub(crate) trait Bytes: Sized {
     /// Encodes the value.
-    fn encode(&self) -> Vec<u8>;
+    fn encode(&self, to: &mut impl Write) -> io::Result<usize>;
 
     /// Decodes what the other process sent.
     fn decode(bytes: &[u8]) -> Result<Self, Undecodable>;
@@ -34,8 +35,8 @@ pub(crate) trait Bytes: Sized {
 macro_rules! hash_bytes {
     ($($name:ident),*) => {$(
         impl Bytes for $name {
-            fn encode(&self) -> Vec<u8> {
-                self.to_byte_array().to_vec()
+            fn encode(&self, to: &mut impl Write) -> io::Result<usize> {
+                to.write_all(self.as_byte_array()).map(|()| self.as_byte_array().len())
             }
 
             fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
@@ -51,8 +52,8 @@ macro_rules! hash_bytes {
 macro_rules! consensus_bytes {
     ($($name:ident),*) => {$(
         impl Bytes for $name {
-            fn encode(&self) -> Vec<u8> {
-                serialize(self)
+            fn encode(&self, to: &mut impl Write) -> io::Result<usize> {
+                self.consensus_encode(to)
             }
 
             fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
@@ -71,8 +72,8 @@ hash_bytes!(Txid, Wtxid, BlockHash, TxMerkleNode);
 consensus_bytes!(Transaction, Block, Header, OutPoint, TxOut);
 
 impl Bytes for ScriptBuf {
-    fn encode(&self) -> Vec<u8> {
-        self.to_bytes()
+    fn encode(&self, to: &mut impl Write) -> io::Result<usize> {
+        to.write_all(self.as_bytes()).map(|()| self.len())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
@@ -82,15 +83,17 @@ impl Bytes for ScriptBuf {
 
 /// Encodes a value for an element of a list.
 pub(crate) fn bytes<T: Bytes>(value: &T) -> Vec<u8> {
-    value.encode()
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes).expect("memory takes everything");
+    bytes
 }
 
-/// Encodes a value into a field; `init` allocates it.
+/// Encodes a value into a field, where it is sent from; `init` allocates it.
 pub(crate) fn write<'a, T: Bytes>(value: &T, init: impl FnOnce(u32) -> &'a mut [u8]) {
-    let bytes = value.encode();
+    let size = value.encode(&mut io::sink()).expect("nothing is written");
     // Cap'n Proto's limit on a list is far above what can be encoded here.
-    let size = u32::try_from(bytes.len()).expect("transactions and blocks are smaller than 4 GiB");
-    init(size).copy_from_slice(&bytes);
+    let mut space = init(u32::try_from(size).expect("transactions and blocks are smaller than 4 GiB"));
+    value.encode(&mut space).expect("the same value has the same size");
 }
 
 /// Decodes a field; `label` names it in the error. That too little was sent is said in Bitcoin Core's words.

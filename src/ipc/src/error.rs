@@ -36,7 +36,9 @@ pub enum Error {
         address: String,
     },
     /// An option after an address that is none.
-    #[error("'{option}' is not an option of a socket: allow, connections and memory are")]
+    #[error(
+        "'{option}' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are"
+    )]
     BindOption {
         /// What was given.
         option: String,

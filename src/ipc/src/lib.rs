@@ -18,6 +18,7 @@ mod error;
 mod event_loop;
 mod glue;
 mod inherit;
+mod limits;
 mod listen;
 mod redact;
 mod schema;
@@ -39,9 +40,11 @@ pub mod client {
 pub use address::{BindAddress, Place};
 pub use error::{Error, Result};
 pub use event_loop::host;
+pub use limits::Limits;
 pub use listen::{Guest, Listener, listen};
 pub use multiprocess::Host;
 pub use serve::{Server, serve_fd, serve_socket};
 pub use spawn::{
-    Connection, connect, connect_client, connect_on, connect_socket, connect_within, find_program, spawn, spawn_with,
+    Connection, connect, connect_client, connect_on, connect_socket, connect_socket_with, connect_within, find_program,
+    spawn, spawn_with,
 };

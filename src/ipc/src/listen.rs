@@ -15,8 +15,8 @@ use interfaces::Init;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::address::{BindAddress, Place};
-use crate::serve::{Server, client_options};
-use crate::{Error, Result, socket};
+use crate::serve::Server;
+use crate::{Error, Limits, Result, socket};
 
 /// Connections at a time, unless the address says otherwise.
 const CONNECTIONS: usize = 64;
@@ -50,6 +50,7 @@ pub struct Listener {
 struct Shared {
     welcome: Box<dyn Fn() -> Guest + Send + Sync>,
     limit: usize,
+    limits: Limits,
     open: Mutex<HashMap<u64, Server>>,
     next_id: AtomicU64,
     closed: AtomicBool,
@@ -69,6 +70,7 @@ pub fn listen(address: &BindAddress, welcome: impl Fn() -> Guest + Send + Sync +
     let shared = Arc::new(Shared {
         welcome: Box::new(welcome),
         limit: address.connections.unwrap_or(CONNECTIONS),
+        limits: address.limits,
         open: Mutex::default(),
         next_id: AtomicU64::new(1),
         closed: AtomicBool::new(false),
@@ -123,7 +125,7 @@ impl Shared {
         let Guest { init, until_gone } = (shared.welcome)();
         let name = format!("client-{}", peer.pid);
         log::debug!(target: "ipc", "process {} connected as {name}", peer.pid);
-        let server = Server::start_with(stream, client_options(name), init)?;
+        let server = Server::start_with(stream, shared.limits.options(name), init)?;
         let connection = server.connection().clone();
         let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
         shared.open().insert(id, server);

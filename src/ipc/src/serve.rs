@@ -78,11 +78,6 @@ impl Server {
     }
 }
 
-/// Limits of a program that connects by itself: less than those of our own.
-pub(crate) fn client_options(peer: String) -> Options {
-    Options { peer, message_bytes: 128 << 20, threads: 64, ..Options::default() }
-}
-
 /// Says whether a descriptor is a socket.
 pub(crate) fn is_socket(fd: impl AsFd) -> bool {
     rustix::net::sockopt::socket_type(fd).is_ok()

@@ -62,7 +62,18 @@ pub fn spawn_with(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsSt
 /// # Errors
 /// If nothing can be set up.
 pub fn connect_socket(socket: impl Into<OwnedFd>, peer: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
-    let (link, init) = connect_on(&event_loop()?, socket, peer)?;
+    connect_socket_with(socket, named(peer))
+}
+
+/// Like [`connect_socket`], with limits and deadlines.
+///
+/// # Errors
+/// If nothing can be set up.
+pub fn connect_socket_with(
+    socket: impl Into<OwnedFd>,
+    options: Options,
+) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
+    let (link, init) = connect_with(&event_loop()?, socket, options)?;
     Ok((link, init))
 }
 
@@ -75,7 +86,18 @@ pub fn connect_on(
     socket: impl Into<OwnedFd>,
     peer: &str,
 ) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
-    let options = Options { peer: peer.to_owned(), ..Options::default() };
+    connect_with(event_loop, socket, named(peer))
+}
+
+fn named(peer: &str) -> Options {
+    Options { peer: peer.to_owned(), ..Options::default() }
+}
+
+fn connect_with(
+    event_loop: &multiprocess::EventLoop,
+    socket: impl Into<OwnedFd>,
+    options: Options,
+) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
     let stream = UnixStream::from(socket.into());
     let (link, object) = multiprocess::Connection::connect(event_loop, stream, &INIT, options).map_err(Error::Setup)?;
     Ok((link, InitClient::client(object)))

@@ -6,6 +6,7 @@ mod calls;
 mod contract;
 mod disconnect;
 mod generator;
+mod limits;
 mod link;
 mod socket;
 mod wire;

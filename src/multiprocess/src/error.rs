@@ -94,7 +94,13 @@ mod tests {
 
     #[test]
     fn kinds_survive_the_wire() {
-        for error in [Error::Disconnected, Error::Unsupported("x".into()), Error::TimedOut, Error::failed("boom"), Error::Overloaded("y".into())] {
+        for error in [
+            Error::Disconnected,
+            Error::Unsupported("x".into()),
+            Error::TimedOut,
+            Error::failed("boom"),
+            Error::Overloaded("y".into()),
+        ] {
             let mut sent = capnp::Error::from(error.clone());
             sent.extra = format!("{REMOTE}{}", sent.extra);
             assert_eq!(Error::from(sent), error);

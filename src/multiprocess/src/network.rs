@@ -333,7 +333,7 @@ fn read_table<'a>(bytes: &'a [u8], limits: &ReaderOptions) -> Result<Option<(Vec
     let lengths: Vec<usize> = (1..=count).filter_map(number).collect();
     let total = lengths.iter().sum::<usize>();
     if limits.traversal_limit_in_words.is_some_and(|limit| total > limit) {
-        return Err(Error::failed(format!("a message of {total} words is too long")));
+        return Err(Error::overloaded(format!("a message of {total} words is too long")));
     }
     Ok(Some((lengths, &bytes[size..])))
 }

@@ -1,17 +1,45 @@
-//! The memory of a message that arrives, shared by those who read it.
+//! The memory of a message that arrives, shared by those who read it. That of long ones is kept for the next: to have the
+//! system give and take pages costs more than copying into them.
 //!
 //! **Invariant:** memory grows with the bytes that come, not with the size that is claimed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use capnp::Word;
 use capnp::message::ReaderSegments;
 
 /// Memory taken ahead of the bytes, in words.
-const AHEAD: usize = 1 << 17;
+const AHEAD: usize = 1 << 15;
+
+/// Addresses taken ahead of the bytes, in words: the system gives memory to what is written to.
+const RESERVE: usize = 1 << 20;
+
+/// Words from which memory is worth keeping, up to [`RESERVE`].
+const WORTH: usize = 1 << 13;
+
+/// How many such memories are kept.
+const KEPT: usize = 4;
 
 /// Bytes in a word.
 const WORD: usize = size_of::<Word>();
+
+static POOL: Mutex<Vec<Vec<Word>>> = Mutex::new(Vec::new());
+
+fn pool() -> MutexGuard<'static, Vec<Vec<Word>>> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns memory for so many words, of any content, or as many as are worth taking ahead.
+fn memory(total: usize) -> Vec<Word> {
+    let kept = (WORTH..=RESERVE).contains(&total).then(|| {
+        let mut pool = pool();
+        let fitting = pool.iter().position(|memory| memory.len() >= total);
+        fitting.map(|index| pool.swap_remove(index))
+    });
+    let mut memory = kept.flatten().unwrap_or_else(|| Vec::with_capacity(total.min(RESERVE)));
+    memory.truncate(total);
+    memory
+}
 
 /// A message, as far as it is there.
 pub(crate) struct Segments {
@@ -33,7 +61,7 @@ impl Segments {
                 (start, total)
             })
             .collect();
-        Segments { bounds, words: Word::allocate_zeroed_vec(total.min(AHEAD)), total }
+        Segments { bounds, words: memory(total), total }
     }
 
     /// Size of the whole message in bytes.
@@ -44,10 +72,22 @@ impl Segments {
     /// Where the bytes after the first `there` go: never empty unless the message is complete.
     pub(crate) fn space(&mut self, there: usize) -> &mut [u8] {
         if there == self.words.len() * WORD {
-            let more = (2 * self.words.len()).min(self.total);
+            let more = (self.words.len() + AHEAD).min(self.total);
             self.words.resize(more, capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
         }
         &mut Word::words_to_bytes_mut(&mut self.words)[there..]
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        if (WORTH..=RESERVE).contains(&words.len()) {
+            let mut pool = pool();
+            if pool.len() < KEPT {
+                pool.push(words);
+            }
+        }
     }
 }
 
@@ -89,7 +129,10 @@ mod tests {
         assert_eq!(segments.space(0).len(), AHEAD * WORD);
         assert_eq!(segments.space(AHEAD * WORD - 3).len(), 3);
         assert_eq!(segments.space(AHEAD * WORD).len(), AHEAD * WORD);
-        assert!(segments.words.capacity() <= 2 * AHEAD);
+        for step in 2..RESERVE / AHEAD {
+            assert_eq!(segments.space(step * AHEAD * WORD).len(), AHEAD * WORD);
+        }
+        assert_eq!(segments.words.capacity(), RESERVE);
         assert_eq!(segments.size(), total * WORD);
         assert_eq!(Segments::new(&[2, 3]).space(0).len(), 5 * WORD);
         assert!(Segments::new(&[0]).space(0).is_empty());

@@ -216,7 +216,11 @@ impl ObjectServer {
         let known = peer.local_threads.borrow().get_local_server_of_resolved(&client);
         match known {
             Some(server) => Ok(server.context.clone()),
-            None => Err(capnp::Error::failed("invalid thread handle".to_owned())),
+            None => {
+                // One that could not be made says why.
+                client.get_name_request().send().promise.await?;
+                Err(capnp::Error::failed("invalid thread handle".to_owned()))
+            }
         }
     }
 }

@@ -1,0 +1,298 @@
+//! Limits of a connection: each can be reached, says so, and disturbs nobody else.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
+use capnp::capability::{FromClientHook, Request};
+use capnp::message::Builder;
+use capnp_rpc::RpcSystem;
+use capnp_rpc::rpc_capnp::{call, message};
+use capnp_rpc::rpc_twoparty_capnp::Side;
+use capnp_rpc::twoparty::VatNetwork;
+use interfaces::{Echo, Error, Init, Result, Rpc};
+use ipc::{BindAddress, Guest, Listener};
+use multiprocess::proxy_capnp::thread_map;
+use testing::{FakeEcho, FakeRpc, contract};
+use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
+
+use crate::link::{Gate, GateKeeper, LIMIT, ends, gate};
+
+/// The interface `Init`.
+const INIT: u64 = 0x8838_c700_ba5c_ba65;
+
+/// Offers an echo that is held up, once; then others that are not. Its RPC answers with as many megabytes as it is asked for.
+struct Offer(Arc<Mutex<Option<Gate>>>);
+
+impl Init for Offer {
+    fn make_echo(&self) -> Result<Arc<dyn Echo>> {
+        match self.0.lock().unwrap().take() {
+            Some(gate) => Ok(Arc::new(gate)),
+            None => Ok(Arc::new(FakeEcho)),
+        }
+    }
+
+    fn make_rpc(&self) -> Result<Arc<dyn Rpc>> {
+        Ok(Arc::new(Long))
+    }
+}
+
+struct Long;
+
+impl Rpc for Long {
+    fn execute_rpc(&self, request: String, uri: String, user: String) -> Result<String> {
+        match request.parse::<usize>() {
+            Ok(megabytes) => Ok("x".repeat(megabytes << 20)),
+            Err(_) => FakeRpc.execute_rpc(request, uri, user),
+        }
+    }
+}
+
+/// A socket with limits and its clients.
+struct Place {
+    dir: PathBuf,
+    keeper: GateKeeper,
+    _listener: Listener,
+}
+
+impl Place {
+    fn new(limits: &str) -> Place {
+        let dir = std::env::temp_dir().join(format!("ipc-limits-{}-{limits}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir(&dir).unwrap();
+        let address = BindAddress::parse(&format!("unix:x.sock,{limits}"), &dir, "test").unwrap();
+        let (gate, keeper) = gate("call");
+        // The other tests hold nothing up.
+        let gate = Arc::new(Mutex::new(limits.starts_with("calls").then_some(gate)));
+        let listener =
+            ipc::listen(&address, move || Guest { init: Arc::new(Offer(gate.clone())), until_gone: Box::new(()) });
+        Place { dir, keeper, _listener: listener.unwrap() }
+    }
+
+    fn connect(&self) -> (multiprocess::Connection, Arc<dyn Init>) {
+        ipc::connect("unix:x.sock", &self.dir, "test").unwrap()
+    }
+
+    /// Others do not notice.
+    fn others_are_served(&self) {
+        let (_link, init) = self.connect();
+        contract::echo(&init.make_echo().unwrap());
+    }
+}
+
+#[track_caller]
+fn overloaded<T: std::fmt::Debug>(result: Result<T>, text: &str) {
+    match result {
+        Err(Error::Overloaded { limit, .. }) => assert!(limit.contains(text), "{limit}"),
+        other => panic!("{other:?} instead of: {text}"),
+    }
+}
+
+#[test]
+fn calls_in_progress() {
+    const LIMIT_OF_CALLS: usize = 4;
+    let place = Place::new("calls=4");
+    let (_link, init) = place.connect();
+    let echo = init.make_echo().unwrap();
+    let held: Vec<_> = (0..LIMIT_OF_CALLS)
+        .map(|_| {
+            let (init, echo) = (init.clone(), echo.clone());
+            let (warm, ready) = channel();
+            let (go, wait) = channel::<()>();
+            let call = std::thread::spawn(move || {
+                // To make a thread over there is a call, too.
+                init.make_rpc().map(drop).unwrap();
+                warm.send(()).unwrap();
+                wait.recv().unwrap();
+                echo.echo("held".to_owned())
+            });
+            ready.recv_timeout(LIMIT).unwrap();
+            (call, go)
+        })
+        .collect();
+    for (_, go) in &held {
+        go.send(()).unwrap();
+        assert_eq!(place.keeper.reached.recv_timeout(LIMIT), Ok("call"));
+    }
+    overloaded(init.make_rpc().map(drop), "too many calls at once: 4 are allowed");
+    place.others_are_served();
+    for (call, _) in held {
+        place.keeper.release.send(()).unwrap();
+        assert_eq!(ends(move || call.join().unwrap()), Ok("held".to_owned()));
+    }
+    ends(move || contract::echo(&init.make_echo().unwrap()));
+}
+
+#[test]
+fn objects() {
+    let place = Place::new("objects=3");
+    let (_link, init) = place.connect();
+    // The bootstrap object is one.
+    let held: Vec<_> = (0..2).map(|_| init.make_rpc().unwrap()).collect();
+    overloaded(init.make_rpc().map(drop), "more than 3 objects");
+    place.others_are_served();
+    drop(held);
+    ends(move || while init.make_rpc().is_err() {});
+}
+
+#[test]
+fn threads() {
+    let place = Place::new("threads=2");
+    let (_link, init) = place.connect();
+    let (done, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let results = std::thread::scope(|scope| {
+        let (up, count) = channel();
+        for _ in 0..3 {
+            let (init, up, wait) = (&init, up.clone(), &wait);
+            scope.spawn(move || {
+                up.send(init.make_rpc().map(drop)).unwrap();
+                // The thread stays, and so does the one that serves it.
+                let _ = wait.lock().unwrap().recv();
+            });
+        }
+        let results: Vec<_> = (0..3).map(|_| count.recv_timeout(LIMIT).unwrap()).collect();
+        drop(done);
+        results
+    });
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2);
+    overloaded(results.into_iter().find(Result::is_err).unwrap(), "more than 2 threads");
+    place.others_are_served();
+}
+
+#[test]
+fn size_of_a_message() {
+    let place = Place::new("message=1");
+    let (_link, init) = place.connect();
+    let rpc = init.make_rpc().unwrap();
+    let ask = |size: usize| rpc.execute_rpc("[".repeat(size), String::new(), String::new());
+    assert_eq!(ask(500_000), Ok("[]".to_owned()));
+    overloaded(ask(2_000_000), "is too long");
+    // It is not read, and so cannot be skipped.
+    assert!(matches!(ask(1), Err(Error::Disconnected { .. })));
+    place.others_are_served();
+}
+
+#[test]
+fn bytes_not_read() {
+    let place = Place::new("buffers=1");
+    let (_link, init) = place.connect();
+    let rpc = init.make_rpc().unwrap();
+    let ask = |request: &str| rpc.execute_rpc(request.to_owned(), String::new(), String::new());
+    overloaded(ask("2"), "unread answers of more than 1048576 bytes");
+    overloaded(ask(&"[".repeat(2_000_000)), "more than 1048576 bytes");
+    assert_eq!(ask("["), Ok("[]".to_owned()));
+    place.others_are_served();
+}
+
+#[test]
+fn who_does_not_read_is_disconnected() {
+    let place = Place::new("buffers=1,calls=1000000");
+    let mut stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+    stream.set_write_timeout(Some(LIMIT)).unwrap();
+    let end = (0..1_000_000).find_map(|id| {
+        let mut call = Builder::new_default();
+        let mut init = call.init_root::<message::Builder<'_>>().init_call();
+        init.set_question_id(id);
+        init.init_target().set_imported_cap(0);
+        capnp::serialize::write_message(&mut stream, &call).err()
+    });
+    assert!(end.is_some(), "a million calls are taken without one answer being read");
+    place.others_are_served();
+}
+
+#[test]
+fn claimed_sizes_take_no_memory() {
+    let place = Place::new("message=100000");
+    // Addresses are reserved ahead, memory is not.
+    let before = resident();
+    let streams: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+            let words: u32 = (1 << 29) - 1;
+            stream.write_all(&0u32.to_le_bytes()).unwrap();
+            stream.write_all(&words.to_le_bytes()).unwrap();
+            stream.write_all(&[0; 1000]).unwrap();
+            stream
+        })
+        .collect();
+    place.others_are_served();
+    assert!(resident() < before + (100 << 20), "{} bytes, {} before", resident(), before);
+    for stream in streams {
+        stream.shutdown(Shutdown::Both).unwrap();
+    }
+}
+
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+#[test]
+fn nesting() {
+    let place = Place::new("nesting=20");
+    for (depth, taken) in [(5, true), (50, false)] {
+        let stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let text = block_on(async {
+            let (reader, writer) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
+            let network = VatNetwork::new(
+                reader.compat(),
+                writer.compat_write(),
+                Side::Client,
+                capnp::message::ReaderOptions::new(),
+            );
+            let mut rpc = RpcSystem::new(Box::new(network), None);
+            let init: capnp::capability::Client = rpc.bootstrap(Side::Server);
+            tokio::task::spawn_local(rpc);
+            // A pool runs calls that name no thread.
+            type Any = capnp::any_pointer::Owned;
+            let construct: Request<Any, Any> = init.hook.new_call(INIT, 0, None);
+            let reply = construct.send().promise.await.unwrap();
+            let map: thread_map::make_thread_results::Reader<'_> = reply.get().unwrap().get_as().unwrap();
+            let map: thread_map::Client = map.get_result().unwrap().client.cast_to();
+            let mut pool = map.make_pool_request();
+            pool.get().set_count(1);
+            pool.send().promise.await.unwrap();
+            // `Init.makeRpc`, with a parameter that it does not know.
+            let mut call: Request<Any, Any> = init.hook.new_call(INIT, 4, None);
+            nest(call.get(), depth);
+            call.send().promise.await.err().map_or_else(String::new, |error| error.extra)
+        });
+        let deep = text.contains("nesting") || text.contains("nested");
+        assert_eq!(deep, !taken, "{depth}: {text}");
+    }
+    place.others_are_served();
+}
+
+/// Fills a pointer with structs in structs, each of them the second field of the one around it.
+fn nest(pointer: capnp::any_pointer::Builder<'_>, depth: usize) {
+    if depth > 0 {
+        let call: call::Builder<'_> = pointer.init_as();
+        let next: capnp::any_pointer::Builder<'_> = call.init_params().get_content();
+        nest(next, depth - 1);
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, work)
+}
+
+#[test]
+fn a_deadline_for_all_calls_of_an_interface() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (gate, keeper) = gate("call");
+    let gate = Arc::new(Mutex::new(Some(gate)));
+    let _server = ipc::Server::start(theirs, "client", Arc::new(Offer(gate))).unwrap();
+    let options = multiprocess::Options {
+        deadlines: vec![("Echo", std::time::Duration::from_millis(50))],
+        ..multiprocess::Options::default()
+    };
+    let (_link, init) = ipc::connect_socket_with(ours, options).unwrap();
+    let echo = init.make_echo().unwrap();
+    assert_eq!(echo.echo(String::new()), Err(Error::TimedOut { call: "Echo.echo".to_owned() }));
+    keeper.release.send(()).unwrap();
+}
