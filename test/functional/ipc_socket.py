@@ -128,8 +128,8 @@ def run(t):
     refused("tcp:127.0.0.1:1", "'tcp:127.0.0.1:1'. Unrecognized address 'tcp:127.0.0.1:1': sockets are local only, since "
                                "whoever reaches one needs no password")
     refused("1", "'1'. Unrecognized address '1'")
-    refused("unix,alow=mining", "'unix,alow=mining'. 'alow=mining' is not an option of a socket: allow, connections and "
-                                "memory are")
+    refused("unix,alow=mining", "'unix,alow=mining'. 'alow=mining' is not an option of a socket: allow, connections, "
+            "memory, calls, objects, threads, nesting, message and buffers are")
     refused("unix,allow=wallet", "'unix,allow=wallet'. 'wallet' is not an interface that can be allowed: echo, mining and "
                                  "rpc are")
     refused("fd:0", "'fd:0'. fd:0 is not a listening socket inherited from a parent process")
