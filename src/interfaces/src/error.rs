@@ -35,6 +35,11 @@ pub enum Error {
         /// Which limit.
         limit: String,
     },
+    /// The caller gave the call up.
+    Cancelled {
+        /// What was being called, as `Interface.method`.
+        call: String,
+    },
     /// The other side failed while serving the call, or sent something that cannot be read.
     Internal {
         /// What the other side said.
@@ -60,6 +65,7 @@ impl fmt::Display for Error {
             Error::Disconnected { call } if call.is_empty() => f.write_str("other process disconnected"),
             Error::Disconnected { call } => write!(f, "other process disconnected during {call}"),
             Error::Unsupported { call } => write!(f, "other process does not support {call}"),
+            Error::Cancelled { call } => write!(f, "{call} was cancelled"),
             Error::TimedOut { call } => write!(f, "no answer to {call} in time"),
             Error::Overloaded { call, limit } => write!(f, "{call} was not taken: {limit}"),
             Error::Internal { message } => f.write_str(message),

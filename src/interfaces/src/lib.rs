@@ -15,6 +15,7 @@
 //! **Invariant:** this crate does no I/O and knows neither Cap'n Proto nor any other crate of the workspace.
 #![forbid(unsafe_code)]
 
+mod caller;
 mod chain;
 mod echo;
 mod error;
@@ -25,6 +26,7 @@ mod rpc;
 mod subscription;
 mod wallet;
 
+pub use caller::{caller_has_given_up, serve_caller};
 pub use chain::{
     BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, FeeEstimate,
     FeePolicy, MempoolAncestry, MempoolRemovalReason, ScanPage, ScanRequest, ScannedBlock, WalletSettingUpdate,

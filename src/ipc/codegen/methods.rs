@@ -70,8 +70,9 @@ impl<'a> Glue<'a> {
              pub fn new(object: Arc<dyn interfaces::{name}>) -> Self {{ {name}Server {{ object }} }}\n{server}}}\n\
              impl Service for {name}Server {{\n\
              fn interface(&self) -> &'static Interface {{ &{table} }}\n\
-             fn serve(&self, method: usize, call: &mut ServerCall<'_>) -> Result<(), Error> {{ match method {{\n\
-             {serve}_ => Err(Error::Unsupported(format!(\"{name} method {{method}}\"))) }} }}\n}}\n\
+             fn serve(&self, method: usize, call: &mut ServerCall<'_>) -> Result<(), Error> {{ \
+             interfaces::serve_caller(call.given_up(), || match method {{\n\
+             {serve}_ => Err(Error::Unsupported(format!(\"{name} method {{method}}\"))) }}) }}\n}}\n\
              impl Show for Arc<dyn interfaces::{name}> {{ fn show(&self, text: &mut Short) -> fmt::Result {{ \
              text.write_str(\"<{name}>\") }} }}\n"
         ));

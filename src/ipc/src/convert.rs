@@ -133,6 +133,7 @@ pub(crate) fn call<T>(
             Error::Unsupported(_) => interfaces::Error::Unsupported { call },
             Error::TimedOut => interfaces::Error::TimedOut { call },
             Error::Overloaded(limit) => interfaces::Error::Overloaded { call, limit },
+            Error::Cancelled => interfaces::Error::Cancelled { call },
             Error::Failed(message) => interfaces::Error::Internal {
                 message: message.strip_prefix(EXCEPTION).map(str::to_owned).unwrap_or(message),
             },
@@ -148,6 +149,7 @@ pub(crate) fn refuse(error: interfaces::Error) -> Error {
         interfaces::Error::Unsupported { call } => Error::Unsupported(call),
         interfaces::Error::TimedOut { .. } => Error::TimedOut,
         interfaces::Error::Overloaded { limit, .. } => Error::Overloaded(limit),
+        interfaces::Error::Cancelled { .. } => Error::Cancelled,
         interfaces::Error::Internal { message } => Error::Failed(format!("{EXCEPTION}{message}")),
     }
 }

@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 pub use event_loop::host;
 pub use limits::Limits;
 pub use listen::{Guest, Listener, listen};
-pub use multiprocess::Host;
+pub use multiprocess::{CancelToken, Host};
 pub use serve::{Server, serve_fd, serve_socket};
 pub use spawn::{
     Connection, connect, connect_client, connect_on, connect_socket, connect_socket_with, connect_within, find_program,

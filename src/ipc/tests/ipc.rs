@@ -3,6 +3,7 @@
 
 mod asynchronous;
 mod calls;
+mod cancel;
 mod contract;
 mod disconnect;
 mod generator;

@@ -27,6 +27,9 @@ pub enum Error {
     /// Over a limit of the connection; see [`crate::Options`].
     #[error("over a limit of the connection: {0}")]
     Overloaded(String),
+    /// The caller gave the call up ([`crate::CancelToken`]).
+    #[error("cancelled")]
+    Cancelled,
     /// The other side failed while serving the call.
     #[error("{0}")]
     Failed(String),
@@ -82,7 +85,7 @@ impl From<Error> for capnp::Error {
             Error::Disconnected => ErrorKind::Disconnected,
             Error::Unsupported(_) => ErrorKind::Unimplemented,
             Error::TimedOut | Error::Overloaded(_) => ErrorKind::Overloaded,
-            Error::Failed(_) | Error::Malformed(_) => ErrorKind::Failed,
+            Error::Cancelled | Error::Failed(_) | Error::Malformed(_) => ErrorKind::Failed,
         };
         capnp::Error { kind, extra: error.to_string() }
     }

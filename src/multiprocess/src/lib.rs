@@ -13,6 +13,7 @@
 //! **Invariant:** this crate knows Cap'n Proto and threads, and nothing of any interface that uses it.
 #![deny(unsafe_code)]
 
+mod cancel;
 mod connection;
 mod core;
 mod deadline;
@@ -37,6 +38,7 @@ mod thread;
 mod thread_map;
 mod trace;
 
+pub use cancel::CancelToken;
 pub use connection::{Connection, Options};
 pub use deadline::within;
 pub use error::Error;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::cancel::{self, CancelToken};
 use crate::connection::Shared;
 use crate::deadline;
 use crate::event_loop::{CallCommand, Command};
@@ -49,7 +50,8 @@ impl Object {
     /// `arguments` prints the parameters for the trace; it is called only if that is on.
     ///
     /// # Errors
-    /// What the other side answered, [`Error::Disconnected`], or [`Error::TimedOut`] inside of [`crate::within`].
+    /// What the other side answered, [`Error::Disconnected`], [`Error::TimedOut`] inside of [`crate::within`], or
+    /// [`Error::Cancelled`] inside of [`CancelToken::run`].
     pub fn call(
         &self,
         method: &'static Method,
@@ -105,6 +107,10 @@ fn call(
     if !thread::may_wait() {
         return Err(Error::failed(format!("{} called where nothing may wait", method.name)));
     }
+    let token = cancel::current();
+    if token.as_ref().is_some_and(CancelToken::is_cancelled) {
+        return Err(Error::Cancelled);
+    }
     let reactor = shared.event_loop.reactor();
     let (thread, caller) = thread::current(reactor, shared.id);
     let ticket = next_ticket();
@@ -123,13 +129,16 @@ fn call(
     if start.is_some() {
         trace::sent(&shared.options.peer, id, method.name, arguments);
     }
+    let watch = token.as_ref().map(|token| token.watch(ticket, &thread));
     let answer = thread.wait(ticket, deadline, reactor, &shared.io);
+    drop(watch);
     thread.leave(ticket);
 
-    let result = answer.unwrap_or_else(|| {
+    let result = answer.unwrap_or(Err(Error::TimedOut));
+    if matches!(result, Err(Error::TimedOut | Error::Cancelled)) {
+        // Does nothing if that was the other side's answer.
         reactor.push(Command::Cancel { connection: shared.id, ticket });
-        Err(Error::TimedOut)
-    });
+    }
     if let Some(start) = start {
         trace::received(&shared.options.peer, id, method.name, start, result.as_ref().err());
     }
@@ -182,7 +191,8 @@ impl Drop for Proxy {
         let mut draft = Draft::new();
         let exports = draft.exports();
         exports.context(draft.root::<shape_capnp::with_context::Owned>().init_context());
-        if let Err(error) = self.object.call_within(shared.options.destroy_timeout, destroy, draft, |_| Ok(())) {
+        let limit = shared.options.destroy_timeout;
+        if let Err(error) = cancel::with(None, || self.object.call_within(limit, destroy, draft, |_| Ok(()))) {
             log::debug!(target: "ipc", "{}: {error}", destroy.name);
         }
     }

@@ -14,6 +14,7 @@ use capnp::capability::{DispatchCallResult, FromClientHook, FromServer, Params, 
 use capnp::private::capability::ClientHook;
 use capnp_rpc::new_client_from_rc;
 
+use crate::cancel;
 use crate::connection::Serving;
 use crate::event_loop::{Command, Reactor};
 use crate::gate::{Gate, Opener};
@@ -311,8 +312,10 @@ impl Work {
             connection: connection.peer().to_owned(),
             result: None,
         });
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| serve_here(service, index, method, message, &connection, trace)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let work = || serve_here(service, index, method, message, &connection, trace, &cancelled);
+            cancel::with(None, work)
+        }));
         let Outcome { result, text, leftovers } = outcome.unwrap_or_else(|panic| {
             Outcome::refuse(Error::failed(format!("{} panicked: {}", method.name, panic_text(&*panic))))
         });
@@ -362,6 +365,7 @@ fn serve_here(
     message: Message,
     connection: &crate::Connection,
     trace: Option<CallTrace>,
+    given_up: &Arc<AtomicBool>,
 ) -> Outcome {
     let params = Incoming::new(message);
     let caller = match method.context.then(|| params.callback_thread()).transpose() {
@@ -374,7 +378,7 @@ fn serve_here(
             drop(service);
             return (Ok(results.finish()), None);
         }
-        let mut call = ServerCall { params: &params, results: &mut results, trace, connection };
+        let mut call = ServerCall { params: &params, results: &mut results, trace, connection, given_up };
         let served = service.serve(index, &mut call);
         let text = call.trace.and_then(|trace| trace.result);
         (served.map(|()| results.finish()), text)

@@ -3,6 +3,9 @@
 //! Implementations are generated: they decode parameters, call the object and encode its results, on the thread the
 //! caller asked for.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::message::{Draft, Incoming};
 use crate::trace::Short;
 use crate::{Connection, Error};
@@ -75,6 +78,7 @@ pub struct ServerCall<'a> {
     pub(crate) results: &'a mut Draft,
     pub(crate) trace: Option<CallTrace>,
     pub(crate) connection: &'a Connection,
+    pub(crate) given_up: &'a Arc<AtomicBool>,
 }
 
 /// What the trace says of a call.
@@ -99,6 +103,11 @@ impl<'a> ServerCall<'a> {
     /// Returns the connection the call came over.
     pub fn connection(&self) -> &'a Connection {
         self.connection
+    }
+
+    /// Returns what becomes true when the caller has given the call up or is gone: work that takes long may stop then.
+    pub fn given_up(&self) -> Arc<AtomicBool> {
+        self.given_up.clone()
     }
 
     /// Writes the request to the trace if that is on; `arguments` prints them.

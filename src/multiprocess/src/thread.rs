@@ -109,7 +109,7 @@ impl ThreadContext {
     }
 
     /// Hands over the answer to a call the thread is waiting for.
-    fn answer(&self, call: u64, answer: Answer) {
+    pub(crate) fn answer(&self, call: u64, answer: Answer) {
         let mut inbox = self.inbox();
         if !inbox.waiting.contains(&call) {
             // Given up meanwhile.

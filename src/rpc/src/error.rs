@@ -121,6 +121,7 @@ impl From<interfaces::Error> for RpcError {
             interfaces::Error::Unsupported { .. }
             | interfaces::Error::TimedOut { .. }
             | interfaces::Error::Overloaded { .. }
+            | interfaces::Error::Cancelled { .. }
             | interfaces::Error::Internal { .. } => Self::misc(error),
         }
     }

@@ -76,6 +76,40 @@ fn contracts_of_a_node_behind_its_socket() {
     assert!(stop(node, &init).success());
 }
 
+#[test]
+fn a_wait_that_is_given_up_ends_in_the_node_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = start(dir.path(), "unix");
+    let (_link, init) = connect(&mut node, dir.path());
+    let mining = init.make_mining().unwrap();
+    let tip = loop {
+        match mining.tip().unwrap() {
+            Some(tip) => break tip,
+            None => std::thread::yield_now(),
+        }
+    };
+    let token = ipc::CancelToken::new();
+    let (ready, started) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn({
+        let token = token.clone();
+        move || {
+            ready.send(()).unwrap();
+            let waited = token.run(|| mining.wait_tip_changed(tip.hash, f64::MAX));
+            // One thread of the node serves this one of ours: it answers only if the wait is over there as well.
+            (waited, mining.tip())
+        }
+    });
+    started.recv().unwrap();
+    token.cancel();
+    let (waited, after) = waiting.join().unwrap();
+    assert_eq!(waited, Err(Error::Cancelled { call: "Mining.waitTipChanged".to_owned() }));
+    assert_eq!(after, Ok(Some(tip)));
+    while rpc(&init, "getblockcount", "[]").contains("-28") {
+        std::thread::yield_now();
+    }
+    assert!(stop(node, &init).success());
+}
+
 /// `BITCOIN_CORE=<directory> cargo test -p bitcoin-node --features multiprocess --test socket -- --ignored`
 #[test]
 #[ignore = "needs Bitcoin Core's bitcoin-node"]

@@ -1,4 +1,5 @@
-//! Waiting on behalf of a client: for a tip, for time, and for nothing once the client or the node is gone.
+//! Waiting on behalf of a client: for a tip, for time, and for nothing once the call is given up or client or node are
+//! gone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +36,7 @@ impl Waits<'_> {
             if self.interrupted.swap(false, Ordering::AcqRel)
                 || self.session.is_over()
                 || self.context.shutdown.is_requested()
+                || interfaces::caller_has_given_up()
             {
                 return None;
             }
