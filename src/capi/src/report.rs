@@ -29,7 +29,9 @@ impl From<interfaces::Error> for Failure {
             interfaces::Error::Disconnected { .. } => mp_code::MP_DISCONNECTED,
             interfaces::Error::Unsupported { .. } => mp_code::MP_UNSUPPORTED,
             interfaces::Error::TimedOut { .. } => mp_code::MP_TIMED_OUT,
-            interfaces::Error::Cancelled { .. } | interfaces::Error::Internal { .. } => mp_code::MP_FAILED,
+            interfaces::Error::Overloaded { .. }
+            | interfaces::Error::Cancelled { .. }
+            | interfaces::Error::Internal { .. } => mp_code::MP_FAILED,
         };
         Failure::new(code, error.to_string())
     }
