@@ -3,8 +3,8 @@
  *
  * Link with $(pkg-config --cflags --libs libmultiprocess). There is an example in doc/examples/tip.c.
  *
- * Threads: every function may be called from any thread, and with one client from several at the same time. Calls of one
- * thread are served in order; calls of different threads do not wait for each other.
+ * Threads: every function may be called from any thread, and with one client from several at the same time.
+ * Calls of different threads do not wait for each other.
  *
  * Time: calls that reach the node have a time limit in milliseconds, MP_FOREVER for none. A call over its limit returns
  * MP_TIMED_OUT, and what it asked for may still happen.

@@ -138,6 +138,7 @@ fn call(
     if matches!(result, Err(Error::TimedOut | Error::Cancelled)) {
         // Does nothing if that was the other side's answer.
         reactor.push(Command::Cancel { connection: shared.id, ticket });
+        thread::part_with(&thread);
     }
     if let Some(start) = start {
         trace::received(&shared.options.peer, id, method.name, start, result.as_ref().err());

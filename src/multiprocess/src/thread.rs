@@ -331,6 +331,27 @@ pub(crate) fn current(reactor: &Arc<Reactor>, connection: u64) -> (Arc<ThreadCon
     })
 }
 
+/// Has later calls of the current thread served by another thread of the other side. `thread` is what it was in a call that
+/// it gave up: the thread over there may be busy with that for long, and would hold up what comes after.
+pub(crate) fn part_with(thread: &Arc<ThreadContext>) {
+    // One that others know by its name stays the same: it serves, or waits for a call around the one given up.
+    if thread.serving || !thread.inbox().waiting.is_empty() {
+        return;
+    }
+    let loops = CURRENT.with(|current| {
+        let mut context = current.context.borrow_mut();
+        if !context.as_ref().is_some_and(|context| Arc::ptr_eq(context, thread)) {
+            return Vec::new();
+        }
+        *context = None;
+        current.loops.borrow().clone()
+    });
+    thread.close();
+    for reactor in loops {
+        reactor.push(Command::ThreadGone { thread: thread.id });
+    }
+}
+
 /// Runs `work` as a call of `caller` over `connection`. Gives the caller back, so that it can be released later.
 pub(crate) fn with_caller<T>(connection: u64, caller: Option<Object>, work: impl FnOnce() -> T) -> (T, Option<Object>) {
     /// Takes the caller off again, also when the work panics.
