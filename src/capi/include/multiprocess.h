@@ -60,6 +60,8 @@ enum mp_code
   MP_FAILED = 6,
   // A mistake in this library. The message is for its authors.
   MP_INTERNAL = 7,
+  // This client asked for more at a time than the node gives to one; less, or later, may do.
+  MP_OVERLOADED = 8,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

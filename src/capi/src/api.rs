@@ -45,6 +45,8 @@ pub enum mp_code {
     MP_FAILED = 6,
     /// A mistake in this library. The message is for its authors.
     MP_INTERNAL = 7,
+    /// This client asked for more at a time than the node gives to one; less, or later, may do.
+    MP_OVERLOADED = 8,
 }
 
 /// A connection to a node. Opened by mp_connect, closed by mp_close.

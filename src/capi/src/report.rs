@@ -29,9 +29,8 @@ impl From<interfaces::Error> for Failure {
             interfaces::Error::Disconnected { .. } => mp_code::MP_DISCONNECTED,
             interfaces::Error::Unsupported { .. } => mp_code::MP_UNSUPPORTED,
             interfaces::Error::TimedOut { .. } => mp_code::MP_TIMED_OUT,
-            interfaces::Error::Overloaded { .. }
-            | interfaces::Error::Cancelled { .. }
-            | interfaces::Error::Internal { .. } => mp_code::MP_FAILED,
+            interfaces::Error::Overloaded { .. } => mp_code::MP_OVERLOADED,
+            interfaces::Error::Cancelled { .. } | interfaces::Error::Internal { .. } => mp_code::MP_FAILED,
         };
         Failure::new(code, error.to_string())
     }

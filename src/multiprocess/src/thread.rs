@@ -331,8 +331,8 @@ pub(crate) fn current(reactor: &Arc<Reactor>, connection: u64) -> (Arc<ThreadCon
     })
 }
 
-/// Has later calls of the current thread served by another thread of the other side. `thread` is what it was in a call that
-/// it gave up: the thread over there may be busy with that for long, and would hold up what comes after.
+/// Has later calls of the current thread served by another thread of the other side. `thread` is what it was in a call
+/// that it gave up: the thread over there may be busy with that for long, and would hold up what comes after.
 pub(crate) fn part_with(thread: &Arc<ThreadContext>) {
     // One that others know by its name stays the same: it serves, or waits for a call around the one given up.
     if thread.serving || !thread.inbox().waiting.is_empty() {
@@ -346,7 +346,7 @@ pub(crate) fn part_with(thread: &Arc<ThreadContext>) {
         *context = None;
         current.loops.borrow().clone()
     });
-    thread.close();
+    drop(thread.close());
     for reactor in loops {
         reactor.push(Command::ThreadGone { thread: thread.id });
     }
