@@ -132,6 +132,12 @@ std::uint8_t tip_status(const CChain& chain, const CBlockIndex& index) EXCLUSIVE
 }
 } // namespace
 
+OptionalHash Engine::latest_tip() const
+{
+    const uint256 tip{m->relay->latest_tip()};
+    return tip.IsNull() ? OptionalHash{} : OptionalHash{true, to_bytes(tip)};
+}
+
 IndexEntry Engine::tip() const
 {
     LOCK(::cs_main);

@@ -94,6 +94,7 @@ public:
     bool interrupted() const noexcept;
     void stop() const;
 
+    OptionalHash latest_tip() const;
     IndexEntry tip() const;
     IndexEntry entry(const Hash32& hash) const;
     IndexEntry entry_at(std::uint32_t height) const;

@@ -113,10 +113,13 @@ void Relay::status(const std::string& text)
     post([text](const EventSink& sink) { sink.status(to_slice(text)); });
 }
 
+uint256 Relay::latest_tip() const { return WITH_LOCK(m_tip_mutex, return m_tip); }
+
 void Relay::last_words(const std::string& message) { m_sink->fatal_error(to_slice(message)); }
 
 kernel::InterruptResult Relay::blockTip(SynchronizationState state, const CBlockIndex& index, double verification_progress)
 {
+    WITH_LOCK(m_tip_mutex, m_tip = index.GetBlockHash());
     post([this, state, &index, verification_progress](const EventSink& sink) {
         sink.block_tip(static_cast<std::uint8_t>(state), describe(index), verification_progress);
     });

@@ -47,10 +47,12 @@ public:
 
     //! Says what the engine is busy with.
     void status(const std::string& text);
+    //! The tip that validation reached last, known before what moved it returns. Waits for no validation.
+    uint256 latest_tip() const EXCLUSIVE_LOCKS_REQUIRED(!m_tip_mutex);
     //! Reports an error at once, on this thread, because the process ends when this returns.
     void last_words(const std::string& message);
 
-    kernel::InterruptResult blockTip(SynchronizationState state, const CBlockIndex& index, double verification_progress) override;
+    kernel::InterruptResult blockTip(SynchronizationState state, const CBlockIndex& index, double verification_progress) override EXCLUSIVE_LOCKS_REQUIRED(!m_tip_mutex);
     void headerTip(SynchronizationState state, int64_t height, int64_t timestamp, bool presync) override;
     void progress(const bilingual_str& title, int progress_percent, bool resume_possible) override;
     void warningSet(kernel::Warning id, const bilingual_str& message) override;
@@ -75,6 +77,8 @@ private:
     EventQueue& m_queue;
     rust::Box<EventSink> m_sink;
     const int m_stop_at_height;
+    mutable Mutex m_tip_mutex;
+    uint256 m_tip GUARDED_BY(m_tip_mutex);
 };
 
 //! The single thread that delivers events, in the order they came.

@@ -19,6 +19,13 @@ impl Kernel {
         self.call(|engine| engine.tip())?.into_option().ok_or(Error::NoTip)
     }
 
+    /// Returns the hash of the tip that validation reached last, without waiting for validation that goes on. Whoever
+    /// moved the tip and has returned moved it to this one or an earlier one. `None` before there is one.
+    pub fn latest_tip(&self) -> Option<BlockHash> {
+        let latest = self.call(|engine| engine.latest_tip()).ok()?;
+        latest.found.then(|| BlockHash::from_byte_array(latest.bytes))
+    }
+
     /// Returns the entry with this hash, on the active chain or not.
     pub fn block_index(&self, hash: &BlockHash) -> Result<Option<BlockIndex>, Error> {
         Ok(self.call(|engine| engine.entry(hash.as_byte_array()))?.into_option())

@@ -568,6 +568,7 @@ mod bridge {
         fn interrupted(self: &Engine) -> bool;
         fn stop(self: &Engine) -> Result<()>;
 
+        fn latest_tip(self: &Engine) -> Result<OptionalHash>;
         fn tip(self: &Engine) -> Result<IndexEntry>;
         fn entry(self: &Engine, hash: &[u8; 32]) -> Result<IndexEntry>;
         fn entry_at(self: &Engine, height: u32) -> Result<IndexEntry>;

@@ -332,7 +332,8 @@ fn finish(args: &Args, context: &Arc<NodeContext>, registry: &rpc::Registry) {
     registry.add(crate::rpc::commands(context.clone()));
     if let Some(wallet) = context.wallet() {
         let node = context.clone();
-        let tip = move || node.kernel.tip().ok().map(|tip| tip.hash);
+        // Without waiting for a block that is being validated: requests are read on the thread that asks.
+        let tip = move || node.kernel.latest_tip();
         registry.add(Arc::new(rpc::remote::WalletCommands::new(wallet, tip)));
     }
     ui::on_progress(None);

@@ -22,6 +22,7 @@ fn genesis_of_a_new_directory() {
     assert_eq!(node.kernel.block(&tip.hash).unwrap(), bitcoin::constants::genesis_block(bitcoin::Network::Regtest));
     assert!(node.kernel.read_undo(&tip.hash).unwrap().is_empty());
     assert!(node.kernel.is_initial_block_download().unwrap());
+    assert_eq!(node.kernel.latest_tip(), Some(tip.hash));
     node.events.wait_for("status Verifying blocks…");
 }
 
@@ -32,6 +33,7 @@ fn mined_blocks_are_described_and_read() {
     let kernel = &node.kernel;
     let tip = kernel.tip().unwrap();
     assert_eq!((tip.height, tip.hash), (3, hashes[2]));
+    assert_eq!(kernel.latest_tip(), Some(tip.hash));
     assert!(!kernel.is_initial_block_download().unwrap());
 
     let second = kernel.block_index(&hashes[1]).unwrap().unwrap();
@@ -154,6 +156,7 @@ fn invalidate_and_reconsider_in_order() {
 
     node.kernel.invalidate_block(&hashes[1]).unwrap();
     assert_eq!(node.kernel.tip().unwrap().hash, hashes[0]);
+    assert_eq!(node.kernel.latest_tip(), Some(hashes[0]));
     assert!(node.kernel.block_index(&hashes[2]).unwrap().unwrap().status.failed);
     let tips = node.kernel.chain_tips().unwrap();
     let seen: Vec<_> = tips.iter().map(|tip| (tip.height, tip.branch_length, tip.status.name())).collect();
@@ -163,6 +166,7 @@ fn invalidate_and_reconsider_in_order() {
 
     node.kernel.reconsider_block(&hashes[2]).unwrap();
     assert_eq!(node.kernel.tip().unwrap().hash, hashes[2]);
+    assert_eq!(node.kernel.latest_tip(), Some(hashes[2]));
     node.kernel.sync_events().unwrap();
     assert_eq!(node.events.take(), ["connected 2", "tip 2", "connected 3", "tip 3"]);
 
