@@ -24,7 +24,7 @@ const fn row(name: &'static str, may_use: &'static [&'static str], never: &'stat
 }
 
 /// Crates of the IPC layer.
-const IPC: &[&str] = &["ipc", "multiprocess", "capnp", "capnp-rpc"];
+const IPC: &[&str] = &["ipc", "multiprocess", "capnp", "capnp-rpc", "rustls", "ring", "rcgen"];
 
 const TABLE: &[Row] = &[
     row("common", &[], &["interfaces", "kernel", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
