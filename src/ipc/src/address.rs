@@ -1,11 +1,13 @@
 //! Addresses of sockets as users write them (`-ipcbind`, `-ipcconnect`), and what comes of them.
 //!
 //! `unix` is the default socket of a data directory, `unix:<path>` any other; relative paths start at the data
-//! directory. To listen, `fd:<n>` is a socket that the parent process has bound, and options may follow after commas.
+//! directory. `tls:<host>:<port>` is one of another machine. To listen, `fd:<n>` is a socket that the parent process has
+//! bound, and options may follow after commas.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::tls::{self, Fingerprint};
 use crate::{Error, Limits, Result};
 
 /// Length of a socket's path in the system's address, its end included.
@@ -18,6 +20,13 @@ pub enum Place {
     Unix(PathBuf),
     /// Open in this process already.
     Descriptor(i32),
+    /// In a network.
+    Tls {
+        /// Host and port.
+        host: String,
+        /// Directory of the keys.
+        keys: PathBuf,
+    },
 }
 
 impl fmt::Display for Place {
@@ -25,6 +34,7 @@ impl fmt::Display for Place {
         match self {
             Place::Unix(path) => write!(f, "unix:{}", path.display()),
             Place::Descriptor(fd) => write!(f, "fd:{fd}"),
+            Place::Tls { host, .. } => write!(f, "tls:{host}"),
         }
     }
 }
@@ -58,11 +68,7 @@ impl BindAddress {
             limits: Limits::default(),
         };
         let mut rest = text;
-        // From the end, because a path may have commas.
-        while let Some((before, option)) = rest.rsplit_once(',')
-            && let Some((key, value)) = option.split_once('=')
-            && !option.contains('/')
-        {
+        while let Some((before, option, key, value)) = last_option(rest) {
             let number = || value.parse().ok().filter(|number| *number > 0);
             let invalid = || Error::BindOption { option: option.to_owned() };
             match key {
@@ -78,21 +84,71 @@ impl BindAddress {
         }
         address.place = match rest.strip_prefix("fd:") {
             Some(fd) => Place::Descriptor(fd.parse().map_err(|_| Error::Address { address: text.to_owned() })?),
-            None => Place::Unix(unix(rest, datadir, name)?),
+            None => place(rest, datadir, name)?,
         };
         Ok(address)
     }
+}
+
+/// Where to connect to, and who must be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConnectAddress {
+    pub place: Place,
+    /// Key of the server (`fingerprint=`), across a network.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl ConnectAddress {
+    /// Reads an address, as [`BindAddress::parse`] does.
+    pub(crate) fn parse(text: &str, datadir: &Path, name: &str) -> Result<ConnectAddress> {
+        if !text.starts_with("tls:") {
+            return Ok(ConnectAddress { place: place(text, datadir, name)?, fingerprint: None });
+        }
+        let (mut rest, mut fingerprint) = (text, None);
+        while let Some((before, option, key, value)) = last_option(rest) {
+            match key {
+                "fingerprint" => fingerprint = Some(value.parse()?),
+                _ => return Err(Error::ConnectOption { option: option.to_owned() }),
+            }
+            rest = before;
+        }
+        Ok(ConnectAddress { place: place(rest, datadir, name)?, fingerprint })
+    }
+}
+
+/// Splits off the last option of an address: what is before, the option, its name and value. From the end, because a
+/// path may have commas.
+fn last_option(text: &str) -> Option<(&str, &str, &str, &str)> {
+    let (before, option) = text.rsplit_once(',')?;
+    let (key, value) = option.split_once('=')?;
+    (!option.contains('/')).then_some((before, option, key, value))
+}
+
+/// Returns where an address without options leads.
+fn place(address: &str, datadir: &Path, name: &str) -> Result<Place> {
+    if address.starts_with("tcp") {
+        return Err(Error::Tcp { address: address.to_owned() });
+    }
+    let Some(host) = address.strip_prefix("tls:") else { return Ok(Place::Unix(unix(address, datadir, name)?)) };
+    let valid = host.rsplit_once(':').is_some_and(|(name, port)| {
+        let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or_else(|| {
+            // Without brackets it could not be told from the port.
+            if name.contains(':') { "" } else { name }
+        });
+        !name.is_empty() && port.parse::<u16>().is_ok()
+    });
+    if !valid {
+        return Err(Error::Host { address: address.to_owned() });
+    }
+    Ok(Place::Tls { host: host.to_owned(), keys: datadir.join(tls::DIRECTORY) })
 }
 
 /// Returns the path of a socket from its address.
 ///
 /// # Errors
 /// If it is no address, or the path is longer than the system allows.
-pub fn unix(address: &str, datadir: &Path, name: &str) -> Result<PathBuf> {
+fn unix(address: &str, datadir: &Path, name: &str) -> Result<PathBuf> {
     let refuse = || Error::Address { address: address.to_owned() };
-    if address.starts_with("tcp") || address.starts_with("tls") {
-        return Err(Error::Tcp { address: address.to_owned() });
-    }
     let path = match address.strip_prefix("unix").ok_or_else(refuse)? {
         "" | ":" => datadir.join(format!("{name}.sock")),
         path => datadir.join(path.strip_prefix(':').ok_or_else(refuse)?),
@@ -148,10 +204,17 @@ mod tests {
         check(
             "tcp:127.0.0.1:8000",
             Err(
-                "Unrecognized address 'tcp:127.0.0.1:8000': sockets are local only, since whoever reaches one needs no \
-                 password",
+                "Unrecognized address 'tcp:127.0.0.1:8000': plain TCP is neither encrypted nor authenticated; \
+                 tls:<host>:<port> is",
             ),
         );
+        check("tls:127.0.0.1:8000", Ok("tls:127.0.0.1:8000"));
+        check("tls:[::1]:0,allow=mining", Ok("tls:[::1]:0"));
+        check("tls:host.example:8000,connections=1", Ok("tls:host.example:8000"));
+        for wrong in ["tls:", "tls::1", "tls:host", "tls:host:", "tls:host:65536", "tls:::1:1", "tls:[]:1"] {
+            let expected = format!("'{wrong}' has no host and port: tls:<host>:<port> has, with an IPv6 address in brackets");
+            check(wrong, Err(&expected));
+        }
         let path = "x".repeat(101);
         check(&format!("unix:{path}"), Ok(&format!("unix:/data/{path}")));
         let long = format!("Unix address path \"/data/{path}x\" exceeded maximum socket path length");
@@ -166,5 +229,22 @@ mod tests {
         assert_eq!(address.place, Place::Unix("/a,b.sock".into()));
         assert_eq!((address.allow, address.memory, address.connections), (Some(names), Some(64), Some(3)));
         assert_eq!(address.limits, Limits { calls: 7, message: 8, ..Limits::default() });
+    }
+
+    #[test]
+    fn servers() {
+        let key = "ab".repeat(32);
+        let check = |text: &str, expected: std::result::Result<(&str, Option<&str>), &str>| {
+            let found = ConnectAddress::parse(text, Path::new("/data"), "node").map_err(|error| error.to_string());
+            let found = found.map(|found| (found.place.to_string(), found.fingerprint.map(|key| key.to_string())));
+            let expected = expected.map(|(place, key)| (place.to_owned(), key.map(str::to_owned)));
+            assert_eq!(found, expected.map_err(str::to_owned), "{text}");
+        };
+        check("unix", Ok(("unix:/data/node.sock", None)));
+        check("unix:/x,fingerprint=1", Ok(("unix:/x,fingerprint=1", None)));
+        check("tls:host:1", Ok(("tls:host:1", None)));
+        check(&format!("tls:host:1,fingerprint={key}"), Ok(("tls:host:1", Some(&key))));
+        check("tls:host:1,fingerprint=1", Err("'1' is not a fingerprint: 64 hexadecimal digits are"));
+        check("tls:host:1,allow=rpc", Err("'allow=rpc' is not an option of -ipcconnect: fingerprint is"));
     }
 }

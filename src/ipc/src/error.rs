@@ -29,12 +29,29 @@ pub enum Error {
         /// What was given.
         address: String,
     },
-    /// An address in a network.
-    #[error("Unrecognized address '{address}': sockets are local only, since whoever reaches one needs no password")]
+    /// An address in a network without encryption.
+    #[error(
+        "Unrecognized address '{address}': plain TCP is neither encrypted nor authenticated; tls:<host>:<port> is"
+    )]
     Tcp {
         /// What was given.
         address: String,
     },
+    /// An address in a network that is none.
+    #[error("'{address}' has no host and port: tls:<host>:<port> has, with an IPv6 address in brackets")]
+    Host {
+        /// What was given.
+        address: String,
+    },
+    /// An option after an address to connect to that is none.
+    #[error("'{option}' is not an option of -ipcconnect: fingerprint is")]
+    ConnectOption {
+        /// What was given.
+        option: String,
+    },
+    /// What concerns connections across a network.
+    #[error(transparent)]
+    Tls(#[from] crate::tls::Error),
     /// An option after an address that is none.
     #[error(
         "'{option}' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are"
@@ -111,6 +128,9 @@ pub enum Error {
         /// How many that is.
         limit: usize,
     },
+    /// The listener is closed.
+    #[error("the socket is being closed")]
+    Closed,
     /// No program of this name where one could be.
     #[error("{name} not found at {places}; install it there")]
     NotFound {
@@ -122,7 +142,7 @@ pub enum Error {
 }
 
 /// What the system says, without the number Rust appends: as C++ programs show it.
-fn system_text(error: &std::io::Error) -> String {
+pub(crate) fn system_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

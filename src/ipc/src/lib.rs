@@ -26,6 +26,7 @@ mod serve;
 mod show;
 mod socket;
 mod spawn;
+mod tls;
 
 /// Objects of other processes, with an asynchronous form of every method: `<method>_async` starts the call, and the
 /// future it returns is the result on any executor. Dropping the future cancels the call. Objects that such a call
@@ -48,3 +49,12 @@ pub use spawn::{
     Connection, connect, connect_client, connect_on, connect_socket, connect_socket_with, connect_within, find_program,
     spawn, spawn_with,
 };
+pub use tls::{Error as TlsError, Fingerprint};
+
+/// Returns the fingerprint by which others know the programs of a data directory, after making its key if there is none.
+///
+/// # Errors
+/// If the key cannot be read or made.
+pub fn fingerprint(datadir: &std::path::Path) -> Result<Fingerprint> {
+    Ok(tls::Credentials::load_or_make(&datadir.join(tls::DIRECTORY))?.fingerprint())
+}

@@ -1,11 +1,14 @@
 //! Listening for programs that connect by themselves (`-ipcbind`), unlike the children that [`crate::spawn`] starts.
 //!
-//! A thread accepts; each connection gets a bootstrap object of its own. Whoever is not the same user is turned away,
-//! and so is whoever comes when the limit is reached: others do not notice.
+//! A thread accepts; each connection gets a bootstrap object of its own. Whoever is not the same user is turned away, or
+//! across a network whoever has no known key, and so is whoever comes when the limit is reached: others do not notice.
+
+mod door;
+mod remote;
 
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -14,9 +17,11 @@ use std::time::{Duration, Instant};
 use interfaces::Init;
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::address::{BindAddress, Place};
+use crate::address::BindAddress;
 use crate::serve::Server;
-use crate::{Error, Limits, Result, socket};
+use crate::{Error, Limits, Result};
+use door::{Arrival, Door};
+use remote::Remote;
 
 /// Connections at a time, unless the address says otherwise.
 const CONNECTIONS: usize = 64;
@@ -40,7 +45,7 @@ pub struct Guest {
 
 /// A socket that is listened on. Dropping it does what [`Listener::close`] does.
 pub struct Listener {
-    place: Place,
+    address: String,
     shared: Arc<Shared>,
     /// Closed to end the thread.
     wake: Option<UnixStream>,
@@ -51,9 +56,13 @@ struct Shared {
     welcome: Box<dyn Fn() -> Guest + Send + Sync>,
     limit: usize,
     limits: Limits,
+    /// Held while a connection gets its place, so that no more get one than there are.
+    turn: Mutex<()>,
     open: Mutex<HashMap<u64, Server>>,
     next_id: AtomicU64,
     closed: AtomicBool,
+    /// What connections across a network need.
+    remote: Option<Remote>,
 }
 
 /// Listens at an address; `welcome` makes what each connection gets.
@@ -61,41 +70,43 @@ struct Shared {
 /// # Errors
 /// If the socket is in use, cannot be made, or is none.
 pub fn listen(address: &BindAddress, welcome: impl Fn() -> Guest + Send + Sync + 'static) -> Result<Listener> {
-    let listener = match &address.place {
-        Place::Unix(path) => socket::bind(path)?,
-        Place::Descriptor(fd) => socket::adopt(*fd)?,
-    };
-    listener.set_nonblocking(true).map_err(Error::Setup)?;
+    let (door, remote) = Door::open(&address.place)?;
+    let named = door.address(&address.place);
+    if let Some(remote) = &remote {
+        log::info!("{named} has the key {}; {}", remote.fingerprint(), remote.welcomes());
+    }
     let (wake, woken) = UnixStream::pair().map_err(Error::Setup)?;
     let shared = Arc::new(Shared {
         welcome: Box::new(welcome),
         limit: address.connections.unwrap_or(CONNECTIONS),
         limits: address.limits,
+        turn: Mutex::default(),
         open: Mutex::default(),
         next_id: AtomicU64::new(1),
         closed: AtomicBool::new(false),
+        remote,
     });
     let accepting = shared.clone();
     let thread = std::thread::Builder::new()
         .name("ipc-listen".into())
-        .spawn(move || accept(&listener, &woken, &accepting))
+        .spawn(move || accept(&door, &woken, &accepting))
         .map_err(Error::Setup)?;
-    Ok(Listener { place: address.place.clone(), shared, wake: Some(wake), thread: Some(thread) })
+    Ok(Listener { address: named, shared, wake: Some(wake), thread: Some(thread) })
 }
 
 /// Takes connections until the other end of `woken` is closed.
-fn accept(listener: &UnixListener, woken: &UnixStream, shared: &Arc<Shared>) {
+fn accept(door: &Door, woken: &UnixStream, shared: &Arc<Shared>) {
     while !shared.closed.load(Ordering::Acquire) {
-        let mut ready = [PollFd::new(listener, PollFlags::IN), PollFd::new(woken, PollFlags::IN)];
+        let mut ready = [PollFd::new(door, PollFlags::IN), PollFd::new(woken, PollFlags::IN)];
         if let Err(error) = poll(&mut ready, None)
             && error != rustix::io::Errno::INTR
         {
             log::error!(target: "ipc", "no more connections are taken: {error}");
             return;
         }
-        match listener.accept() {
-            Ok((stream, _)) => {
-                if let Err(error) = Shared::take(shared, stream) {
+        match door.accept() {
+            Ok(arrival) => {
+                if let Err(error) = Shared::take(shared, arrival) {
                     log::warn!(target: "ipc", "a connection was not taken: {error}");
                 }
             }
@@ -113,18 +124,33 @@ impl Shared {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(shared: &Arc<Self>, stream: UnixStream) -> Result<()> {
-        let peer = socket::peer(&stream).map_err(Error::Setup)?;
-        if !socket::may_connect(peer.uid) {
-            return Err(Error::WrongUser { uid: peer.uid });
+    fn take(shared: &Arc<Self>, arrival: Arrival) -> Result<()> {
+        // Before anything else is done for it.
+        shared.check_room()?;
+        match arrival {
+            Arrival::Local(stream) => {
+                let name = door::local_name(&stream)?;
+                stream.set_nonblocking(false).map_err(Error::Setup)?;
+                Self::admit(shared, stream, name)
+            }
+            Arrival::Remote(stream, address) => remote::take(shared, stream, address),
         }
-        if shared.open().len() >= shared.limit {
-            return Err(Error::TooMany { limit: shared.limit });
+    }
+
+    fn check_room(&self) -> Result<()> {
+        let limit = self.limit;
+        if self.open().len() < limit { Ok(()) } else { Err(Error::TooMany { limit }) }
+    }
+
+    /// Serves a connection that may have what the socket offers.
+    fn admit(shared: &Arc<Self>, stream: UnixStream, name: String) -> Result<()> {
+        let _turn = shared.turn();
+        if shared.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
         }
-        stream.set_nonblocking(false).map_err(Error::Setup)?;
+        shared.check_room()?;
         let Guest { init, until_gone } = (shared.welcome)();
-        let name = format!("client-{}", peer.pid);
-        log::debug!(target: "ipc", "process {} connected as {name}", peer.pid);
+        log::debug!(target: "ipc", "{name} connected");
         let server = Server::start_with(stream, shared.limits.options(name), init)?;
         let connection = server.connection().clone();
         let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
@@ -139,12 +165,16 @@ impl Shared {
         });
         Ok(())
     }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Listener {
     /// Returns the address in full.
     pub fn address(&self) -> String {
-        self.place.to_string()
+        self.address.clone()
     }
 
     /// Takes no more connections, lets calls that are being served end within a limit, and closes those there are. The
@@ -161,6 +191,11 @@ impl Listener {
         {
             log::error!(target: "ipc", "the thread that takes connections panicked");
         }
+        if let Some(remote) = &self.shared.remote {
+            remote.turn_away();
+        }
+        // Who is getting a place at this moment has it.
+        drop(self.shared.turn());
         let open = std::mem::take(&mut *self.shared.open());
         let deadline = Instant::now() + DRAIN_LIMIT;
         for server in open.values() {
@@ -174,6 +209,9 @@ impl Listener {
         let deadline = Instant::now() + RELEASE_LIMIT;
         for server in open.values() {
             server.connection().wait_idle(deadline.saturating_duration_since(Instant::now()));
+        }
+        if let Some(remote) = &self.shared.remote {
+            remote.wait_sent();
         }
     }
 }

@@ -16,9 +16,10 @@ use interfaces::Init;
 use multiprocess::Options;
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 
+use crate::address::{ConnectAddress, Place};
 use crate::event_loop::event_loop;
 use crate::glue::{INIT, InitClient};
-use crate::{Error, Result};
+use crate::{Error, Result, tls};
 
 /// How long a child may take to exit once its connection is closed.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
@@ -104,10 +105,12 @@ fn connect_with(
 }
 
 /// Connects to a program that listens; returns its bootstrap object and the connection, which ends when it is dropped.
-/// `address` is `unix` or `unix:<path>`, `datadir` where relative paths start, `name` that of the default socket.
+/// `address` is `unix`, `unix:<path>` or `tls:<host>:<port>`, `datadir` where relative paths start, `name` that of the
+/// default socket.
 ///
 /// # Errors
-/// [`Error::Connect`] if nobody listens there; the others if the address makes no sense or nothing can be set up.
+/// [`Error::Connect`] if nobody listens there, [`Error::Tls`] if the other side is not who it should be or does not know
+/// this program's key; the others if the address makes no sense or nothing can be set up.
 pub fn connect(address: &str, datadir: &Path, name: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
     connect_within(address, datadir, name, None)
 }
@@ -144,8 +147,21 @@ fn connect_to(
     name: &str,
     limit: Option<Duration>,
 ) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
-    let path = crate::address::unix(address, datadir, name)?;
-    connect_on(&event_loop()?, crate::socket::connect(&path, limit)?, name)
+    let ConnectAddress { place, fingerprint } = ConnectAddress::parse(address, datadir, name)?;
+    match place {
+        Place::Unix(path) => connect_on(&event_loop()?, crate::socket::connect(&path, limit)?, name),
+        Place::Descriptor(fd) => Err(Error::NotListening { fd }),
+        Place::Tls { host, keys } => {
+            let tls::Outgoing { socket, ended } = tls::connect(&host, &keys, fingerprint)?;
+            let (link, init) = connect_on(&event_loop()?, socket, name)?;
+            // The server looks at our key after we have done our part: only an answer, whatever it is, shows that it
+            // lets us in.
+            match init.make_mining_old2(None) {
+                Err(interfaces::Error::Disconnected { .. }) => Err(ended.take().unwrap_or(tls::Error::Left).into()),
+                _ => Ok((link, init)),
+            }
+        }
+    }
 }
 
 impl Connection {

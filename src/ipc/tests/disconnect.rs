@@ -13,11 +13,11 @@ use testing::{FakeChain, RpcHook};
 
 use crate::link::{LIMIT, Link, Once, ends, gate, link, wallet_link};
 
-fn gone(call: &str) -> Error {
+pub fn gone(call: &str) -> Error {
     Error::Disconnected { call: call.to_owned() }
 }
 
-fn request(method: &str) -> RpcRequest {
+pub fn request(method: &str) -> RpcRequest {
     RpcRequest {
         method: method.to_owned(),
         params: "[]".to_owned(),

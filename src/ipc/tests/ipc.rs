@@ -10,4 +10,5 @@ mod generator;
 mod limits;
 mod link;
 mod socket;
+mod tls;
 mod wire;

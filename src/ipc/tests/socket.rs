@@ -15,7 +15,7 @@ use testing::{FakeEcho, contract};
 use crate::link::{LIMIT, ends};
 
 /// A directory of this test's own, short enough for a socket's path wherever the build is.
-fn directory(name: &str) -> PathBuf {
+pub fn directory(name: &str) -> PathBuf {
     let dir = std::env::temp_dir().join(format!("ipc-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir(&dir).unwrap();

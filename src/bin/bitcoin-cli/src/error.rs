@@ -46,6 +46,12 @@ pub enum CliError {
         /// The chain the options select.
         chain: String,
     },
+    /// The server cannot be reached through its socket on another machine.
+    #[error("{reason}\n\nProbably bitcoin-node is not running there, or not with -ipcbind=tls:<host>:<port>.")]
+    Remote {
+        /// What went wrong.
+        reason: String,
+    },
     /// The server answers, but only that it is still starting.
     #[error("server in warmup")]
     Warmup,
@@ -83,7 +89,10 @@ pub enum CliError {
 impl CliError {
     /// Whether waiting and trying again may help.
     pub fn is_transient(&self) -> bool {
-        matches!(self, CliError::Connection { .. } | CliError::Socket { .. } | CliError::Warmup)
+        matches!(
+            self,
+            CliError::Connection { .. } | CliError::Socket { .. } | CliError::Remote { .. } | CliError::Warmup
+        )
     }
 
     /// The error for a JSON value that has another type than the place needs.

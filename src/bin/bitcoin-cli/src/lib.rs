@@ -94,6 +94,9 @@ or:    bitcoin-cli [options] help <command>
 /// Everything between reading the options and printing.
 fn command(args: &Args, argv: &[String]) -> Result<Outcome, CliError> {
     let options = Options::from_args(args)?;
+    if args.get_bool("-ipcfingerprint") {
+        return Ok(Outcome { code: 0, text: SocketClient::fingerprint(&options)? });
+    }
     let mut caller = Caller { client: Client::new(options.server.clone()), options: &options };
     let words = caller.words(argv)?;
     let request = match options.composite {

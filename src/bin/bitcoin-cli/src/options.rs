@@ -124,7 +124,7 @@ pub enum Socket {
     Never,
     /// The default socket if somebody listens there, else HTTP.
     IfThere,
-    /// This one: `unix` or `unix:<path>`.
+    /// This one: `unix`, `unix:<path>` or `tls:<host>:<port>`.
     Always(String),
 }
 

@@ -1,4 +1,4 @@
-//! JSON-RPC through the node's socket instead of HTTP (`-ipcconnect`).
+//! JSON-RPC through the node's socket instead of HTTP (`-ipcconnect`), and the key this program is known by there.
 //!
 //! Separate because a build without the feature has none of it: such a client uses HTTP where it may choose, and says
 //! so where it may not.
@@ -34,6 +34,8 @@ impl SocketClient {
             {
                 return Ok(None);
             }
+            // No waiting helps against a wrong key.
+            Err(ipc::Error::Tls(error)) if !error.is_transient() => return Err(CliError::Usage(error.to_string())),
             Err(error) => return Err(Self::unreachable(options, &error.to_string())),
         };
         let rpc = init.make_rpc().map_err(|error| match error {
@@ -47,7 +49,17 @@ impl SocketClient {
     }
 
     fn unreachable(options: &Options, reason: &str) -> CliError {
-        CliError::Socket { reason: reason.to_owned(), chain: options.chain.clone() }
+        let reason = reason.to_owned();
+        match &options.socket {
+            Socket::Always(address) if address.starts_with("tls:") => CliError::Remote { reason },
+            _ => CliError::Socket { reason, chain: options.chain.clone() },
+        }
+    }
+
+    /// Returns the fingerprint of the data directory's key.
+    pub fn fingerprint(options: &Options) -> Result<String, CliError> {
+        let found = ipc::fingerprint(&options.net_datadir).map_err(|error| CliError::Usage(error.to_string()))?;
+        Ok(found.to_string())
     }
 
     /// Sends a request and returns the parsed answer.
@@ -64,8 +76,17 @@ impl SocketClient {
     pub fn connect(options: &Options) -> Result<Option<SocketClient>, CliError> {
         match &options.socket {
             Socket::Never | Socket::IfThere => Ok(None),
-            Socket::Always(_) => Err(CliError::Usage("bitcoin-cli was not built with IPC support".to_owned())),
+            Socket::Always(_) => Err(Self::missing()),
         }
+    }
+
+    fn missing() -> CliError {
+        CliError::Usage("bitcoin-cli was not built with IPC support".to_owned())
+    }
+
+    /// Returns the fingerprint of the data directory's key.
+    pub fn fingerprint(_options: &Options) -> Result<String, CliError> {
+        Err(Self::missing())
     }
 
     /// Sends a request and returns the parsed answer.

@@ -50,7 +50,13 @@ pub(super) static ROWS: &[Opt] = &[
         "=<address>",
         CLI,
         Ipc,
-        "Reach the node through its socket (-ipcbind) instead of HTTP: unix is node.sock in the data directory of the chain, unix:<path> another, auto the first of them and HTTP where it is not there; -noipcconnect for HTTP only (auto unless given)",
+        "Reach the node through its socket (-ipcbind) instead of HTTP: unix is node.sock in the data directory of the chain, unix:<path> another, tls:<host>:<port>,fingerprint=<hex> one of another machine with the fingerprint of its key (without it, a node of the same data directory), auto the first of them and HTTP where it is not there; -noipcconnect for HTTP only (auto unless given)",
+    ),
+    flag(
+        "ipcfingerprint",
+        CLI,
+        Ipc,
+        "Print the fingerprint of the key in the data directory of the chain, made if there is none, and exit: by it the node of that data directory is known to its clients, and bitcoin-cli to the nodes it connects to with -ipcconnect=tls:<host>:<port>",
     ),
 ];
 
