@@ -12,6 +12,14 @@ using Wallet = import "wallet.capnp";
 interface Bootstrap extends(Init.Init) $Proxy.wrap("Init") {
     makeWalletLoader @0 (context :Proxy.Context, config :ProcessConfig, chain :Chain.Chain)
         -> (result :Wallet.WalletLoader);
+    introduce @1 (context :Proxy.Context, client :Identity) -> (result :Identity);
+}
+
+struct Identity $Proxy.wrap("Identity") {
+    program @0 :Text;
+    version @1 :Text;
+    build @2 :Text;
+    network @3 :Text;
 }
 
 struct ProcessConfig $Proxy.wrap("ProcessConfig") {

@@ -100,6 +100,15 @@ def run(t):
     equal(over(far, "getblockcount", fingerprint=server)[0], 1)
     authorized.chmod(0o600)
 
+    t.step("both tell each other who they are, and a node of another chain is not talked to")
+    with node.logs(r"a client is bitcoin-cli v\d+\.\d+\.\d+ \(.+\) on regtest"):
+        equal(over(far, "getblockcount", fingerprint=server), (0, "0\n", ""))
+    contains(node.log_text(), re.compile(r"wallet process \d+ is bitcoin-wallet v\d+\.\d+\.\d+ \(.+\)$", re.M))
+    with open(authorized, "a") as file:
+        file.write(far.cli("-chain=signet", "-ipcfingerprint")[1])
+    equal(over(far, "-chain=signet", "getblockcount", fingerprint=server),
+          (1, "", "error: bitcoin-node works on regtest, bitcoin-cli works on signet\n"))
+
     t.step("everything works there, and the network sees none of it")
     equal(over(far, "createwallet", "w", "false", "false", "sesame door", fingerprint=server)[0], 0)
     equal(over(far, "-rpcwallet=w", "walletpassphrase", "sesame door", "60", fingerprint=server), (0, "", ""))

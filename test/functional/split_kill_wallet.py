@@ -1,8 +1,9 @@
-"""kill -9 of the wallet process during payments: the node stays up, says so, and nothing spent is lost."""
+"""kill -9 of the wallet process: the node stays up, says so, starts it again, and nothing spent is lost."""
 
 import os
 import signal
 import threading
+import time
 
 from framework import process
 from framework.rpc import RpcError
@@ -12,11 +13,31 @@ from framework.util import Failure, check, equal, wait_until
 PAYMENTS = 5  # at least so many succeed before the kill
 
 
+def back(node):
+    """Waits until wallet commands work again; until then they say why not."""
+
+    def works():
+        try:
+            return node.rpc.listwallets()
+        except RpcError as error:
+            equal(error.code, -9)
+            check("The wallet process" in error.message, f"the error does not say what is gone: {error}")
+            return None
+
+    wait_until(works, "the wallets are back")
+
+
 def run(t):
     t.skip_unless_split()
     node = t.node()
     node.start()
     node.rpc.createwallet("w", load_on_startup=True)
+    # Opened by hand, closed by hand, and with a passphrase: none of them is in the settings.
+    node.rpc.createwallet("by hand")
+    node.rpc.createwallet("closed")
+    node.rpc.unloadwallet("closed")
+    node.rpc.createwallet("locked", passphrase="sesame")
+    node.wallet("locked").walletpassphrase("sesame", 1000)
     wallet = node.wallet("w")
     address = wallet.getnewaddress()
     node.rpc.generatetoaddress(20, address)
@@ -49,20 +70,48 @@ def run(t):
     t.step(f"{len(paid)} payments, then {ended[0]}")
     check(ended[0].code < 0 and ended[0].message, "a typed error")
 
-    t.step("the node goes on without its wallet")
-    wait_until(lambda: not process.alive(pid), "the wallet process is gone")
+    t.step("the node goes on, and starts the wallet process again")
     equal(node.rpc.getblockcount(), 120)
     mempool = set(node.rpc.getrawmempool())
     check(set(paid) <= mempool, "every payment that was reported is in the mempool")
-    try:
-        raise Failure(f"a wallet call without a wallet process gave {node.wallet('w').getbalance()}")
-    except RpcError as error:
-        equal(error.code, -9)
-        check("wallet process" in error.message, f"the error does not say what is gone: {error}")
-    equal(process.tree(node.process.pid), [], "processes below the node")
+    wait_until(lambda: not process.alive(pid), "the wallet process is gone")
+    back(node)
+    check(node.wallet_pid != pid, "another process")
+    equal(set(node.rpc.listwallets()), {"w", "by hand", "locked"})
+    wallet = node.wallet("w")
+    # What it had recorded and not broadcast yet, it broadcasts now.
+    known = {x["txid"] for x in wallet.listtransactions("*", 1000) if x["category"] == "send"}
+    check(set(paid) <= mempool <= known, f"{mempool - known} are not known to the wallet")
+    check(len(known - mempool) <= 1, f"{known - mempool} were never broadcast")
+    equal(node.wallet("locked").getwalletinfo()["unlocked_until"], 0)
+    paid.append(wallet.sendtoaddress(foreign, 1))
     node.mine(1)
     equal(node.rpc.getrawmempool(), [])
+    equal({wallet.gettransaction(txid)["confirmations"] for txid in paid}, {1})
+
+    t.step("one kill after the other, with blocks in between and a clock that was set")
+    future = node.rpc.getblockheader(node.rpc.getbestblockhash())["time"] + 1000
+    node.rpc.setmocktime(future)
+    for number in range(3):
+        os.kill(node.wallet_pid, signal.SIGKILL)
+        node.rpc.generatetodescriptor(1, "raw(51)")
+        back(node)
+        equal(node.wallet("w").getwalletinfo()["lastprocessedblock"]["height"], 122 + number)
+    txid = node.wallet("w").sendtoaddress(foreign, 1)
+    equal(node.wallet("w").gettransaction(txid)["timereceived"], future)
+    node.mine(1)
+    mempool.update(paid, [txid])
+    node.rpc.setmocktime(0)
+    node.rpc.unloadwallet("by hand")
+    node.rpc.unloadwallet("locked")
+
+    t.step("a node that is told to stop meanwhile stops, and leaves nothing running")
+    pid = node.wallet_pid
+    os.kill(pid, signal.SIGKILL)
+    started = time.monotonic()
     node.stop(stderr=None)
+    check(time.monotonic() - started < 20, "the end takes moments")
+    equal(process.group(node.group), [], "processes that are left")
 
     t.step("after a restart the wallet knows every payment and has lost nothing else")
     node.start()
@@ -74,7 +123,6 @@ def run(t):
     check(len(set(history) - mempool) <= 1, f"{set(history) - mempool} were never broadcast")
     fees = sum(x["fee"] for x in history.values())
     equal(wallet.getbalance(), 1000 - len(history) + fees)
-    equal({wallet.gettransaction(txid)["confirmations"] for txid in paid}, {1})
     wallet.sendtoaddress(foreign, 1)
     node.stop()
 

@@ -19,6 +19,11 @@ pub fn set_build_details(details: &str) {
     BUILD_DETAILS.get_or_init(|| details.to_owned());
 }
 
+/// Returns commit and build details, empty if none were recorded.
+pub fn build_details() -> &'static str {
+    BUILD_DETAILS.get().map_or("", String::as_str)
+}
+
 /// Returns the version with its commit, where known: `v31.99.0-0123456789ab`.
 pub fn full_version() -> String {
     match BUILD_DETAILS.get().and_then(|details| details.split_whitespace().next()) {

@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::{Chain, Echo, Error, Mining, MiningV30, Result, Rpc, WalletLoader};
+use crate::{Chain, Echo, Error, Identity, Mining, MiningV30, Result, Rpc, WalletLoader};
 
 /// First object on every connection. A process implements the makers of what it offers and leaves the rest
 /// [`Error::Unsupported`]; a peer therefore gets only the interfaces it was handed.
 pub trait Init: Send + Sync {
+    /// Exchanges who both sides are: the first call of a client that has this method. A peer that does not, such as
+    /// Bitcoin Core's programs, answers [`Error::Unsupported`], and is to be talked to all the same.
+    fn introduce(&self, client: Identity) -> Result<Identity> {
+        let _ = client;
+        Err(Error::unsupported("Init.introduce"))
+    }
+
     /// Makes an [`Echo`].
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
         Err(Error::unsupported("Init.makeEcho"))

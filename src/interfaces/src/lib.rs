@@ -19,6 +19,7 @@ mod caller;
 mod chain;
 mod echo;
 mod error;
+mod identity;
 mod init;
 mod mining;
 mod mining_v30;
@@ -33,6 +34,7 @@ pub use chain::{
 };
 pub use echo::Echo;
 pub use error::{BoxFuture, Error, Result};
+pub use identity::{Identity, Skew};
 pub use init::{ClientV30, Init, ProcessConfig, Setting};
 pub use mining::{
     BlockCheck, BlockCheckOptions, BlockCreateOptions, BlockTemplate, BlockWaitOptions, CoinbaseTx, Mining, TipRef,

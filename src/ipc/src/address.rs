@@ -203,16 +203,15 @@ mod tests {
         );
         check(
             "tcp:127.0.0.1:8000",
-            Err(
-                "Unrecognized address 'tcp:127.0.0.1:8000': plain TCP is neither encrypted nor authenticated; \
-                 tls:<host>:<port> is",
-            ),
+            Err("Unrecognized address 'tcp:127.0.0.1:8000': plain TCP is neither encrypted nor authenticated; \
+                 tls:<host>:<port> is"),
         );
         check("tls:127.0.0.1:8000", Ok("tls:127.0.0.1:8000"));
         check("tls:[::1]:0,allow=mining", Ok("tls:[::1]:0"));
         check("tls:host.example:8000,connections=1", Ok("tls:host.example:8000"));
         for wrong in ["tls:", "tls::1", "tls:host", "tls:host:", "tls:host:65536", "tls:::1:1", "tls:[]:1"] {
-            let expected = format!("'{wrong}' has no host and port: tls:<host>:<port> has, with an IPv6 address in brackets");
+            let expected =
+                format!("'{wrong}' has no host and port: tls:<host>:<port> has, with an IPv6 address in brackets");
             check(wrong, Err(&expected));
         }
         let path = "x".repeat(101);

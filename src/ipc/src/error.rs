@@ -30,9 +30,7 @@ pub enum Error {
         address: String,
     },
     /// An address in a network without encryption.
-    #[error(
-        "Unrecognized address '{address}': plain TCP is neither encrypted nor authenticated; tls:<host>:<port> is"
-    )]
+    #[error("Unrecognized address '{address}': plain TCP is neither encrypted nor authenticated; tls:<host>:<port> is")]
     Tcp {
         /// What was given.
         address: String,
@@ -77,6 +75,12 @@ pub enum Error {
     Connect {
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The other side does not want to talk to this program.
+    #[error("{reason}")]
+    Refused {
+        /// What it said.
+        reason: String,
     },
     /// Somebody listens on the socket.
     #[error("another program listens on {}; end it, or choose another path", path.display())]

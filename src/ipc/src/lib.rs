@@ -2,9 +2,9 @@
 //! another process.
 //!
 //! [`spawn`] starts a program and returns its bootstrap object; the program calls [`serve_fd`]. Other programs reach one
-//! another over sockets: [`listen`] and [`connect`]. In between, an
-//! `Arc<dyn Trait>` passed to a method or returned from one becomes an object that the other process can call, and
-//! its drop there releases it here.
+//! another over sockets: [`listen`] and [`connect`]; [`Reconnecting`] does so again when the other side was away. In
+//! between, an `Arc<dyn Trait>` passed to a method or returned from one becomes an object that the other process can
+//! call, and its drop there releases it here.
 //!
 //! Clients, servers and conversions are generated from the traits in `interfaces` and the schemas in `schemas/`; where
 //! the two differ, this crate does not build. A new method is a line in each.
@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod address;
+mod connect;
 mod convert;
 mod error;
 mod event_loop;
@@ -20,6 +21,7 @@ mod glue;
 mod inherit;
 mod limits;
 mod listen;
+mod reconnect;
 mod redact;
 mod schema;
 mod serve;
@@ -39,16 +41,15 @@ pub mod client {
 }
 
 pub use address::{BindAddress, Place};
+pub use connect::{Connected, connect, connect_as, connect_client, connect_within};
 pub use error::{Error, Result};
 pub use event_loop::host;
 pub use limits::Limits;
 pub use listen::{Guest, Listener, listen};
 pub use multiprocess::{CancelToken, Host};
+pub use reconnect::{Linked, Pauses, Reconnecting, Remade, TipEvent, TipFollower};
 pub use serve::{Server, serve_fd, serve_socket};
-pub use spawn::{
-    Connection, connect, connect_client, connect_on, connect_socket, connect_socket_with, connect_within, find_program,
-    spawn, spawn_with,
-};
+pub use spawn::{Connection, connect_on, connect_socket, connect_socket_with, find_program, spawn, spawn_with};
 pub use tls::{Error as TlsError, Fingerprint};
 
 /// Returns the fingerprint by which others know the programs of a data directory, after making its key if there is none.

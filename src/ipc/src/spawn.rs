@@ -16,17 +16,16 @@ use interfaces::Init;
 use multiprocess::Options;
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 
-use crate::address::{ConnectAddress, Place};
 use crate::event_loop::event_loop;
 use crate::glue::{INIT, InitClient};
-use crate::{Error, Result, tls};
+use crate::{Error, Result};
 
 /// How long a child may take to exit once its connection is closed.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// A child process and the connection to it. Dropping it does what [`Connection::close`] does.
 pub struct Connection {
-    link: Option<multiprocess::Connection>,
+    link: multiprocess::Connection,
     init: Arc<dyn Init>,
     process: Arc<Process>,
 }
@@ -54,7 +53,7 @@ pub fn spawn_with(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsSt
     let process = Process::watch(child)?;
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let (link, init) = connect_socket(ours, &name)?;
-    Ok(Connection { link: Some(link), init, process })
+    Ok(Connection { link, init, process })
 }
 
 /// Connects to the process at the other end of a socket; returns its bootstrap object and the connection, which ends
@@ -104,66 +103,6 @@ fn connect_with(
     Ok((link, InitClient::client(object)))
 }
 
-/// Connects to a program that listens; returns its bootstrap object and the connection, which ends when it is dropped.
-/// `address` is `unix`, `unix:<path>` or `tls:<host>:<port>`, `datadir` where relative paths start, `name` that of the
-/// default socket.
-///
-/// # Errors
-/// [`Error::Connect`] if nobody listens there, [`Error::Tls`] if the other side is not who it should be or does not know
-/// this program's key; the others if the address makes no sense or nothing can be set up.
-pub fn connect(address: &str, datadir: &Path, name: &str) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
-    connect_within(address, datadir, name, None)
-}
-
-/// Like [`connect`], giving up after a time if whoever listens is too busy to take connections.
-///
-/// # Errors
-/// As [`connect`].
-pub fn connect_within(
-    address: &str,
-    datadir: &Path,
-    name: &str,
-    limit: Option<Duration>,
-) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
-    let (link, init) = connect_to(address, datadir, name, limit)?;
-    Ok((link, init))
-}
-
-/// Like [`connect`], for asynchronous calls.
-///
-/// # Errors
-/// As [`connect`].
-pub fn connect_client(
-    address: &str,
-    datadir: &Path,
-    name: &str,
-) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
-    connect_to(address, datadir, name, None)
-}
-
-fn connect_to(
-    address: &str,
-    datadir: &Path,
-    name: &str,
-    limit: Option<Duration>,
-) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
-    let ConnectAddress { place, fingerprint } = ConnectAddress::parse(address, datadir, name)?;
-    match place {
-        Place::Unix(path) => connect_on(&event_loop()?, crate::socket::connect(&path, limit)?, name),
-        Place::Descriptor(fd) => Err(Error::NotListening { fd }),
-        Place::Tls { host, keys } => {
-            let tls::Outgoing { socket, ended } = tls::connect(&host, &keys, fingerprint)?;
-            let (link, init) = connect_on(&event_loop()?, socket, name)?;
-            // The server looks at our key after we have done our part: only an answer, whatever it is, shows that it
-            // lets us in.
-            match init.make_mining_old2(None) {
-                Err(interfaces::Error::Disconnected { .. }) => Err(ended.take().unwrap_or(tls::Error::Left).into()),
-                _ => Ok((link, init)),
-            }
-        }
-    }
-}
-
 impl Connection {
     /// Returns the child's bootstrap object.
     pub fn init(&self) -> Arc<dyn Init> {
@@ -177,9 +116,7 @@ impl Connection {
 
     /// Has `callback` run once the connection ended, at once if it has.
     pub fn on_disconnect(&self, callback: impl FnOnce() + Send + 'static) {
-        if let Some(link) = &self.link {
-            link.on_disconnect(callback);
-        }
+        self.link.on_disconnect(callback);
     }
 
     /// Waits until the child exited.
@@ -187,19 +124,20 @@ impl Connection {
         self.process.wait(None).unwrap_or_else(|| ExitStatus::from_raw(0))
     }
 
+    /// Starts to end the connection; calls in progress fail.
+    pub fn disconnect(&self) {
+        self.link.close();
+    }
+
     /// Closes the connection and waits until the child exited, as it does when it sees that; kills it if it takes too
     /// long.
-    pub fn close(self) -> ExitStatus {
+    pub fn close(&self) -> ExitStatus {
         self.close_within(EXIT_LIMIT)
     }
 
     /// Like [`Self::close`], with a limit on how long the child may take before it is killed.
-    pub fn close_within(mut self, limit: Duration) -> ExitStatus {
-        self.end(limit)
-    }
-
-    fn end(&mut self, limit: Duration) -> ExitStatus {
-        drop(self.link.take());
+    pub fn close_within(&self, limit: Duration) -> ExitStatus {
+        self.disconnect();
         if let Some(status) = self.process.wait(Some(limit)) {
             return status;
         }
@@ -211,9 +149,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.link.is_some() {
-            self.end(EXIT_LIMIT);
-        }
+        self.close();
     }
 }
 

@@ -36,7 +36,7 @@ use pins::{Authorized, Pins};
 /// Result of what concerns TLS.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How long the other side may take to be there, and again to show its key.
+/// How long the other side may take to be there and to show its key.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Silence after which the system asks whether the other side is still there, and between its questions.
@@ -94,11 +94,11 @@ impl Ended {
 }
 
 /// Connects to a server, which must have the key `pin`, or this program's own if there is none: then both share a data
-/// directory.
-pub(crate) fn connect(host: &str, keys: &Path, pin: Option<Fingerprint>) -> Result<Outgoing> {
+/// directory. `limit` bounds how long it may take, beside [`HANDSHAKE_LIMIT`].
+pub(crate) fn connect(host: &str, keys: &Path, pin: Option<Fingerprint>, limit: Option<Duration>) -> Result<Outgoing> {
     let own = Credentials::load_or_make(keys)?;
-    let stream = reach(host)?;
-    let deadline = Instant::now() + HANDSHAKE_LIMIT;
+    let deadline = Instant::now() + limit.unwrap_or(HANDSHAKE_LIMIT).min(HANDSHAKE_LIMIT);
+    let stream = reach(host, deadline)?;
     let pins = Arc::new(Pins::new(vec![pin.unwrap_or(own.fingerprint())], provider()));
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -128,11 +128,12 @@ pub(crate) fn connect(host: &str, keys: &Path, pin: Option<Fingerprint>) -> Resu
 }
 
 /// Opens a connection to the first of a host's addresses that takes one.
-fn reach(host: &str) -> Result<TcpStream> {
+fn reach(host: &str, deadline: Instant) -> Result<TcpStream> {
     let unreachable = |source| Error::Unreachable { host: host.to_owned(), source };
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for address in host.to_socket_addrs().map_err(unreachable)? {
-        match TcpStream::connect_timeout(&address, HANDSHAKE_LIMIT) {
+        let left = deadline.checked_duration_since(Instant::now()).ok_or(Error::TimedOut)?;
+        match TcpStream::connect_timeout(&address, left) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }

@@ -1,6 +1,7 @@
 //! The interfaces between real processes. The test program is its own child: started with `-ipcfd` it serves.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod reconnect;
 mod trace;
 
 use std::io::Read;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     }
     match args.first().map(String::as_str) {
         Some("parent") => return parent(),
+        Some("listen") => return reconnect::serve(&args[1], FakeInit::with_hook(hook())),
         Some("talk-to") => return talk_to(args[1].as_ref()),
         _ => {}
     }
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
         ("a_descriptor_with_another_number", a_descriptor_with_another_number),
         ("wrong_programs_and_descriptors", wrong_programs_and_descriptors),
         ("descriptors_are_not_inherited", descriptors_are_not_inherited),
+        ("a_server_that_comes_back", reconnect::a_server_that_comes_back),
+        ("a_subscription_goes_on_where_it_was", reconnect::a_subscription_goes_on_where_it_was),
         ("trace", trace::trace),
     ];
     let wanted = args.iter().find(|arg| !arg.starts_with('-'));
@@ -52,9 +56,9 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What a child process does.
-fn child(mode: &str, fd: i32) -> ExitCode {
-    let hook: RpcHook = Arc::new(|request, chain| match request.method.as_str() {
+/// What a child process does on request.
+fn hook() -> RpcHook {
+    Arc::new(|request, chain| match request.method.as_str() {
         "pid" => Ok(Ok(std::process::id().to_string())),
         "files" => {
             let entries = std::fs::read_dir("/proc/self/fd").map_err(Error::internal)?;
@@ -67,8 +71,12 @@ fn child(mode: &str, fd: i32) -> ExitCode {
             std::thread::park();
         },
         _ => Ok(Err(RpcError { code: -32601, message: "Method not found".to_owned() })),
-    });
-    let served = ipc::serve_fd(fd, Arc::new(FakeInit::with_hook(hook)));
+    })
+}
+
+/// What a child process does.
+fn child(mode: &str, fd: i32) -> ExitCode {
+    let served = ipc::serve_fd(fd, Arc::new(FakeInit::with_hook(hook())));
     if mode == "stubborn" {
         loop {
             std::thread::park();

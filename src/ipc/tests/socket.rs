@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use interfaces::{Echo, Error, Init, Result};
+use interfaces::{Echo, Error, Identity, Init, Result};
 use ipc::{BindAddress, Guest, Listener};
 use testing::{FakeEcho, contract};
 
@@ -252,4 +252,40 @@ fn call_bootstrap(
     let params = draft.root::<capnp_rpc::rpc_capnp::payload::Owned>();
     exports.context(params.init_content().init_as::<proxy_capnp::context::Builder<'_>>());
     object.call(&interface.methods[1], draft, |_| Ok(())).map(drop)
+}
+
+#[test]
+fn both_say_who_they_are() {
+    let dir = directory("who");
+    let address = BindAddress::parse("unix:x.sock", &dir, "test").unwrap();
+    let welcome = || Guest { init: Arc::new(testing::FakeInit::default()), until_gone: Box::new(()) };
+    let listener = ipc::listen(&address, welcome).unwrap();
+    let own = testing::identity("test");
+    let connected = ipc::connect_as("unix:x.sock", &dir, "test", &own).unwrap();
+    assert_eq!(connected.peer, Some(testing::identity("fake")));
+    contract::echo(&connected.init.make_echo().unwrap());
+    listener.close();
+
+    // One that has no such method, as Bitcoin Core's programs, and one that wants no such client.
+    let listener = listen("unix:x.sock", &dir).unwrap();
+    let connected = ipc::connect_as("unix:x.sock", &dir, "test", &own).unwrap();
+    assert_eq!(connected.peer, None);
+    contract::echo(&connected.init.make_echo().unwrap());
+    listener.close();
+    let listener = ipc::listen(&address, || Guest { init: Arc::new(Particular), until_gone: Box::new(()) }).unwrap();
+    let refused = ipc::connect_as("unix:x.sock", &dir, "test", &own).err().unwrap();
+    assert_eq!(refused.to_string(), "test is version v1.2.3, particular is version v2.0.0");
+    listener.close();
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// Talks only to its own version.
+struct Particular;
+
+impl Init for Particular {
+    fn introduce(&self, client: Identity) -> Result<Identity> {
+        let own = Identity { version: "v2.0.0".to_owned(), ..testing::identity("particular") };
+        own.check_version(&client).map_err(Error::internal)?;
+        Ok(own)
+    }
 }

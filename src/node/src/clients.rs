@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use interfaces::{Error, Init, Result};
+use interfaces::{Error, Identity, Init, Result};
 
 use crate::NodeContext;
 use crate::shutdown::Shutdown;
@@ -61,6 +61,7 @@ impl Default for Offer {
 
 /// Makes clients; there is one for the node.
 pub struct Clients {
+    identity: Identity,
     json_rpc: ::rpc::server::JsonRpc,
     shutdown: Arc<Shutdown>,
     memory: Arc<Budget>,
@@ -69,10 +70,11 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn new(json_rpc: ::rpc::server::JsonRpc, shutdown: Arc<Shutdown>) -> Arc<Self> {
+    /// Makes it for the node that `identity` says.
+    pub(crate) fn new(identity: Identity, json_rpc: ::rpc::server::JsonRpc, shutdown: Arc<Shutdown>) -> Arc<Self> {
         let memory = Budget::new(ALL_MEMORY, "all clients");
-        let clients =
-            Arc::new(Clients { json_rpc, shutdown, memory, context: Mutex::default(), changed: Condvar::new() });
+        let (context, changed) = (Mutex::default(), Condvar::new());
+        let clients = Arc::new(Clients { identity, json_rpc, shutdown, memory, context, changed });
         let waiting = Arc::downgrade(&clients);
         clients.shutdown.on_request(move || {
             if let Some(clients) = waiting.upgrade() {

@@ -229,7 +229,7 @@ fn start(
     running.registry = Some(registry.clone());
     let json_rpc = running.server.as_ref().map(rpc::server::Server::json_rpc);
     let json_rpc = json_rpc.unwrap_or_else(|| rpc::server::JsonRpc::without_server(registry.clone()));
-    let clients = Clients::new(json_rpc, shutdown.clone());
+    let clients = Clients::new(identity(args), json_rpc, shutdown.clone());
     running.clients = Some(clients.clone());
     if let Some(listen) = listen {
         for address in args.get_all("ipcbind") {
@@ -293,6 +293,16 @@ fn start(
     network::start(&context, connections.automatic)?;
     finish(args, &context, &registry);
     Ok(())
+}
+
+/// Who this node is, for its clients.
+fn identity(args: &Args) -> interfaces::Identity {
+    interfaces::Identity {
+        program: args.program().name().to_owned(),
+        version: common::version::VERSION.to_owned(),
+        build: common::version::build_details().to_owned(),
+        network: args.chain().name().to_owned(),
+    }
 }
 
 fn lock_directories(paths: &Paths) -> Result<Vec<common::datadir::DirLock>, Failure> {

@@ -11,7 +11,7 @@ use crate::{CommandSet, Request, RpcError, RpcResult, Started};
 
 /// The wallet's commands over its interface.
 ///
-/// When the process that serves them is gone, a command is answered with "not connected" (-9) and a text that says so;
+/// While the process that serves them is gone, a command is answered with "not connected" (-9) and a text that says so;
 /// the node itself goes on.
 pub struct WalletCommands {
     loader: Arc<dyn interfaces::WalletLoader>,
@@ -42,12 +42,17 @@ fn unreadable(error: serde_json::Error) -> RpcError {
     RpcError::misc(format!("unreadable result: {error}"))
 }
 
+/// What is said while there is no wallet process.
+const AWAY: &str = "The wallet process is gone and is being started again; try again in a moment";
+
+/// What is said if it ended during a call. Only the user can find out what became of it.
+const ENDED: &str = "The wallet process ended during the command, which it may or may not have carried out; it is being \
+                     started again";
+
 /// Says what is gone; the interface's own text names the call, which tells a user little.
 fn unreachable(error: interfaces::Error) -> RpcError {
     match error {
-        interfaces::Error::Disconnected { .. } => RpcError::not_connected(
-            "The wallet process is gone; wallet commands are not available until the node is restarted",
-        ),
+        interfaces::Error::Disconnected { call } => RpcError::not_connected(if call.is_empty() { AWAY } else { ENDED }),
         other => RpcError::from(other),
     }
 }
@@ -150,10 +155,8 @@ mod tests {
             |_| Ok(Err(interfaces::RpcError { code: -18, message: "No wallet is loaded.".to_owned() })),
             Err((-18, "No wallet is loaded.")),
         );
-        check(
-            |_| Err(Error::Disconnected { call: "WalletLoader.executeRpc".to_owned() }),
-            Err((-9, "The wallet process is gone; wallet commands are not available until the node is restarted")),
-        );
+        check(|_| Err(Error::Disconnected { call: "WalletLoader.executeRpc".to_owned() }), Err((-9, ENDED)));
+        check(|_| Err(Error::Disconnected { call: String::new() }), Err((-9, AWAY)));
         check(|_| Err(Error::internal("broken")), Err((-1, "broken")));
     }
 

@@ -7,7 +7,7 @@ mod wallet;
 
 use std::sync::Arc;
 
-use interfaces::{Chain, ClientV30, Echo, Error, Init};
+use interfaces::{Chain, ClientV30, Echo, Error, Identity, Init};
 
 pub use chain::{chain, fake_chain};
 pub use mining::{mining, mining_v30};
@@ -21,8 +21,24 @@ pub fn echo(echo: &Arc<dyn Echo>) {
     }
 }
 
+/// Checks that an [`Init`] says who it is, whatever it is told, and as often as it is asked.
+pub fn introduce(init: &Arc<dyn Init>) {
+    let own = init.introduce(crate::identity("client")).unwrap();
+    assert!(!own.program.is_empty() && !own.version.is_empty(), "{own:?}");
+    let empty = Identity {
+        program: String::new(),
+        version: String::new(),
+        build: "\0\n".to_owned(),
+        network: "x".repeat(100_000),
+    };
+    if let Ok(again) = init.introduce(empty) {
+        assert_eq!(again, own);
+    }
+}
+
 /// Checks an [`Init`] that offers everything.
 pub fn init(init: &Arc<dyn Init>, node_chain: Arc<dyn Chain>) {
+    introduce(init);
     echo(&init.make_echo().unwrap());
     mining(&init.make_mining().unwrap());
     mining_v30(&init.make_mining_old2(Some(ClientV30 {})).unwrap());

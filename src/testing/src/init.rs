@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use interfaces::{
-    Chain, ClientV30, Echo, Error, Init, Mining, MiningV30, ProcessConfig, Result, Rpc, Setting, WalletLoader,
+    Chain, ClientV30, Echo, Error, Identity, Init, Mining, MiningV30, ProcessConfig, Result, Rpc, Setting, WalletLoader,
 };
 
 use crate::{FakeMining, FakeRpc, FakeWalletLoader, RpcHook};
@@ -30,7 +30,17 @@ impl FakeInit {
     }
 }
 
+/// A program that does not exist.
+pub fn identity(program: &str) -> Identity {
+    let text = |text: &str| text.to_owned();
+    Identity { program: text(program), version: text("v1.2.3"), build: text("0123abc"), network: text("regtest") }
+}
+
 impl Init for FakeInit {
+    fn introduce(&self, _: Identity) -> Result<Identity> {
+        Ok(identity("fake"))
+    }
+
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
         Ok(Arc::new(FakeEcho))
     }

@@ -21,7 +21,7 @@ mod wallet_loader;
 
 pub use blocks::{block_on, coinbase, payment, script};
 pub use chain::{AbortHook, FakeChain};
-pub use init::{FakeEcho, FakeInit, config};
+pub use init::{FakeEcho, FakeInit, config, identity};
 pub use mining::FakeMining;
 pub use record::{ChainEvent, ChainRecorder, WalletEvent, WalletRecorder};
 pub use rpc::FakeRpc;

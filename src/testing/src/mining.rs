@@ -40,6 +40,11 @@ impl FakeMining {
         let node = Node { blocks: Mutex::new(vec![genesis]), changed: Condvar::new(), mempool: vec![waiting] };
         FakeMining { node: Arc::new(node), interrupted: AtomicBool::new(false) }
     }
+
+    /// Makes another client's object of the same node.
+    pub fn for_another_client(&self) -> Self {
+        FakeMining { node: self.node.clone(), interrupted: AtomicBool::new(false) }
+    }
 }
 
 impl Node {

@@ -44,3 +44,17 @@ def tree(pid):
     """All descendants that are alive."""
     below = children(pid)
     return below + [descendant for child in below for descendant in tree(child)]
+
+
+def group(number):
+    """All processes of a group that are alive."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                member = os.getpgid(int(entry.name)) == number
+            except ProcessLookupError:
+                continue
+            if member and alive(int(entry.name)):
+                found.append(int(entry.name))
+    return sorted(found)

@@ -16,17 +16,31 @@ pub struct SocketClient {
     _connection: Box<dyn std::any::Any>,
 }
 
+/// Who this program is, for the node.
+#[cfg(feature = "multiprocess")]
+fn identity(options: &Options) -> interfaces::Identity {
+    interfaces::Identity {
+        program: "bitcoin-cli".to_owned(),
+        version: common::version::VERSION.to_owned(),
+        build: common::version::build_details().to_owned(),
+        network: options.chain.clone(),
+    }
+}
+
 #[cfg(feature = "multiprocess")]
 impl SocketClient {
     /// Connects as the options say; `None` means HTTP.
     pub fn connect(options: &Options) -> Result<Option<SocketClient>, CliError> {
         use std::io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
+
+        use interfaces::Init;
         let (address, optional) = match &options.socket {
             Socket::Never => return Ok(None),
             Socket::IfThere => ("unix", true),
             Socket::Always(address) => (address.as_str(), false),
         };
-        let (connection, init) = match ipc::connect(address, &options.net_datadir, "node") {
+        let own = identity(options);
+        let ipc::Connected { link, init, peer } = match ipc::connect_as(address, &options.net_datadir, "node", &own) {
             Ok(connected) => connected,
             Err(ipc::Error::TooLong { .. }) if optional => return Ok(None),
             Err(ipc::Error::Connect { source })
@@ -36,8 +50,13 @@ impl SocketClient {
             }
             // No waiting helps against a wrong key.
             Err(ipc::Error::Tls(error)) if !error.is_transient() => return Err(CliError::Usage(error.to_string())),
+            Err(ipc::Error::Refused { reason }) => return Err(CliError::Usage(reason)),
             Err(error) => return Err(Self::unreachable(options, &error.to_string())),
         };
+        // An address in a network says nothing of the chain; a local one may be given without -chain, as with Bitcoin Core.
+        if let Some(peer) = peer.filter(|_| address.starts_with("tls:")) {
+            own.check_network(&peer).map_err(|skew| CliError::Usage(skew.to_string()))?;
+        }
         let rpc = init.make_rpc().map_err(|error| match error {
             interfaces::Error::Disconnected { .. } => Self::unreachable(options, "Connection reset by peer"),
             interfaces::Error::Unsupported { .. } => {
@@ -45,7 +64,7 @@ impl SocketClient {
             }
             other => CliError::Usage(other.to_string()),
         })?;
-        Ok(Some(SocketClient { rpc, _connection: Box::new(connection) }))
+        Ok(Some(SocketClient { rpc, _connection: Box::new(link) }))
     }
 
     fn unreachable(options: &Options, reason: &str) -> CliError {

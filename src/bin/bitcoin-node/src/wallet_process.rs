@@ -1,102 +1,290 @@
-//! The wallet process: found, started, watched and waited for. It is the only place that knows the wallet to be
-//! elsewhere; node and RPC server see an `interfaces::WalletLoader` like any other.
+//! The wallet process: found, started, started again when it died, and waited for. It is the only place that knows the
+//! wallet to be elsewhere; node and RPC server see an `interfaces::WalletLoader` like any other.
+//!
+//! What a new process has to be told that its predecessor knew is kept here: which wallets were open, and the clock.
+//!
+//! **Invariant:** there is at most one wallet process, because two would want the same files: one that is gone has exited
+//! before the next is started.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interfaces::{
-    BoxFuture, Chain, CreateWallet, Error, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest, Wallet,
-    WalletError, WalletLoader,
+    BoxFuture, Chain, CreateWallet, Error, Identity, Init, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest, Setting,
+    Wallet, WalletError, WalletLoader,
 };
+use ipc::{Pauses, Reconnecting};
 
 /// Name of the program.
 const PROGRAM: &str = "bitcoin-wallet";
 
+/// What to do if the program is not as it should be.
+const ADVICE: &str = "reinstall it, or start with -disablewallet";
+
+/// RPC commands after which other wallets may be open than before.
+const OPENING: [&str; 5] = ["createwallet", "loadwallet", "unloadwallet", "restorewallet", "migratewallet"];
+
 /// Starts the wallet process and connects to it.
 pub fn start(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
-    let advice = |error: ipc::Error| Error::internal(format!("{error}; reinstall it, or start with -disablewallet"));
-    let program = ipc::find_program(PROGRAM).map_err(advice)?;
-    let child = ipc::spawn(&program).map_err(advice)?;
+    let memory = Arc::new(Memory::default());
+    let kept = memory.clone();
+    let wallets =
+        Reconnecting::start("the wallet process", Pauses::default(), move || connect(&kept, &config, &chain))?;
+    Ok(Arc::new(WalletProcess { wallets, memory }))
+}
+
+/// A running process and its wallets.
+#[derive(Clone)]
+struct Wallets {
+    loader: Arc<dyn WalletLoader>,
+    child: Arc<ipc::Connection>,
+}
+
+impl ipc::Linked for Wallets {
+    fn on_disconnect(&self, callback: Box<dyn FnOnce() + Send>) {
+        self.child.on_disconnect(callback);
+    }
+}
+
+/// What the next process has to be told, and what the last one was.
+#[derive(Default)]
+struct Memory {
+    stopping: AtomicBool,
+    /// Names of the open wallets; `None` until those configured for start-up were opened.
+    open: Mutex<Option<Vec<String>>>,
+    mock_time: Mutex<Option<i64>>,
+    child: Mutex<Option<Arc<ipc::Connection>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Memory {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Puts a process in the place of the last one, unless the node is stopping.
+    fn spawn(&self) -> Result<Arc<ipc::Connection>> {
+        let last = lock(&self.child).take();
+        if let Some(last) = last {
+            last.close();
+        }
+        let mut child = lock(&self.child);
+        if self.is_stopping() {
+            return Err(Error::internal("the node is stopping"));
+        }
+        let advice = |error: ipc::Error| Error::internal(format!("{error}; {ADVICE}"));
+        let program = ipc::find_program(PROGRAM).map_err(advice)?;
+        let started = Arc::new(ipc::spawn(&program).map_err(advice)?);
+        log::info!("wallet process {} started: {}", started.pid(), program.display());
+        Ok(child.insert(started).clone())
+    }
+
+    /// Notes which wallets are open.
+    fn note_open(&self, loader: &Arc<dyn WalletLoader>) -> Result<()> {
+        // Held while they are asked for: an older list must not replace a newer one.
+        let mut open = lock(&self.open);
+        let names = loader.wallets()?.into_iter().map(|wallet| wallet.info().map(|info| info.name));
+        // One that was unloaded meanwhile cannot be asked.
+        *open = Some(names.filter_map(Result::ok).collect());
+        Ok(())
+    }
+}
+
+/// Starts a process, and brings it to where its predecessor was.
+fn connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Chain>) -> Result<Wallets> {
+    let child = memory.spawn()?;
     let pid = child.pid();
-    log::info!("wallet process {pid} started: {}", program.display());
-    let stopping = Arc::new(AtomicBool::new(false));
     child.on_disconnect({
-        let stopping = stopping.clone();
+        let memory = memory.clone();
         move || {
-            if !stopping.load(Ordering::Acquire) {
+            if !memory.is_stopping() {
                 log::error!(
-                    "the wallet process {pid} is gone; the node goes on without wallets. Restart it to have them back, \
-                     and see wallet.log for the cause"
+                    "the wallet process {pid} is gone; it is started again, and what is under way there fails. See \
+                     wallet.log for the cause"
                 );
             }
         }
     });
-    match child.init().make_wallet_loader(config, chain) {
-        Ok(loader) => Ok(Arc::new(WalletProcess { loader, stopping, child: Mutex::new(Some(child)) })),
-        Err(error) => {
-            stopping.store(true, Ordering::Release);
-            child.close();
-            Err(error)
-        }
+    let peer = introduce(&child.init(), config)?;
+    log::info!("wallet process {pid} is {peer}");
+    let open = lock(&memory.open).clone();
+    let mut config = config.clone();
+    if open.is_some() {
+        // Opened below: one that cannot be must not keep the others closed.
+        config.settings.retain(|setting| setting.name != "wallet");
+        config.settings.push(Setting { name: "wallet".to_owned(), values: Vec::new() });
     }
+    let loader = child.init().make_wallet_loader(config, chain.clone())?;
+    if let Some(open) = open {
+        reopen(&loader, open, *lock(&memory.mock_time))?;
+        log::info!("wallet process {pid} is at work again; wallets that were unlocked are locked now");
+    }
+    Ok(Wallets { loader, child })
 }
 
-/// The wallets of the process.
+/// Tells each other who both are. Node and wallet share interfaces that may change with every version.
+fn introduce(init: &Arc<dyn Init>, config: &ProcessConfig) -> Result<Identity> {
+    let own = Identity {
+        program: "bitcoin-node".to_owned(),
+        version: common::version::VERSION.to_owned(),
+        build: common::version::build_details().to_owned(),
+        network: config.chain.clone(),
+    };
+    let peer = match init.introduce(own.clone()) {
+        Err(Error::Unsupported { .. }) => {
+            let version = own.version;
+            return Err(Error::internal(format!(
+                "{PROGRAM} does not say its version, bitcoin-node is version {version}: install both from one release"
+            )));
+        }
+        peer => peer?,
+    };
+    let same = own.check_version(&peer);
+    same.map(|()| peer).map_err(|skew| Error::internal(format!("{skew}: install both from one release")))
+}
+
+/// Opens the wallets that were open, and sets the clock.
+fn reopen(loader: &Arc<dyn WalletLoader>, open: Vec<String>, mock_time: Option<i64>) -> Result<()> {
+    if mock_time.is_some() {
+        loader.set_mock_time(mock_time)?;
+    }
+    if let Err(error) = loader.load_wallets()? {
+        log::error!("{}", error.message);
+    }
+    for name in open {
+        if let Err(error) = loader.load_wallet(name.clone())? {
+            log::error!("the wallet \"{name}\" could not be opened again: {}", error.message);
+        }
+    }
+    Ok(())
+}
+
+/// The wallets of whatever process there is.
 struct WalletProcess {
-    loader: Arc<dyn WalletLoader>,
-    stopping: Arc<AtomicBool>,
-    child: Mutex<Option<ipc::Connection>>,
+    wallets: Reconnecting<Wallets>,
+    memory: Arc<Memory>,
+}
+
+impl WalletProcess {
+    fn loader(&self) -> Result<Arc<dyn WalletLoader>> {
+        self.wallets.get().map(|wallets| wallets.loader)
+    }
+
+    /// Makes a call after which other wallets may be open.
+    fn opening<T>(&self, call: impl FnOnce(&Arc<dyn WalletLoader>) -> Result<T>) -> Result<T> {
+        let loader = self.loader()?;
+        let answer = call(&loader)?;
+        // The process may end right here: then the call was still carried out, and its answer holds.
+        if let Err(error) = self.memory.note_open(&loader) {
+            log::debug!(target: "ipc", "the open wallets are not known: {error}");
+        }
+        Ok(answer)
+    }
 }
 
 impl WalletLoader for WalletProcess {
     fn load_wallets(&self) -> Result<std::result::Result<(), WalletError>> {
-        self.loader.load_wallets()
+        self.opening(|loader| loader.load_wallets())
     }
 
     fn rpc_commands(&self) -> Result<Vec<RpcCommand>> {
-        self.loader.rpc_commands()
+        self.loader()?.rpc_commands()
     }
 
     fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, RpcError>> {
-        self.loader.execute_rpc(request)
+        if OPENING.contains(&request.method.as_str()) {
+            return self.opening(|loader| loader.execute_rpc(request));
+        }
+        self.loader()?.execute_rpc(request)
     }
 
     fn execute_rpc_async(&self, request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
-        self.loader.execute_rpc_async(request)
+        // Without it, the call is made on a thread, which has something to do afterwards or an error to give.
+        if OPENING.contains(&request.method.as_str()) {
+            return None;
+        }
+        self.loader().ok()?.execute_rpc_async(request)
     }
 
     fn rpc_help(&self, command: String) -> Result<Option<String>> {
-        self.loader.rpc_help(command)
+        self.loader()?.rpc_help(command)
     }
 
     fn create_wallet(&self, request: CreateWallet) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-        self.loader.create_wallet(request)
+        self.opening(|loader| loader.create_wallet(request))
     }
 
     fn load_wallet(&self, name: String) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-        self.loader.load_wallet(name)
+        self.opening(|loader| loader.load_wallet(name))
     }
 
     fn wallets(&self) -> Result<Vec<Arc<dyn Wallet>>> {
-        self.loader.wallets()
+        self.loader()?.wallets()
     }
 
     fn list_wallet_dir(&self) -> Result<Vec<String>> {
-        self.loader.list_wallet_dir()
+        self.loader()?.list_wallet_dir()
     }
 
     fn set_mock_time(&self, time: Option<i64>) -> Result<()> {
-        self.loader.set_mock_time(time)
+        *lock(&self.memory.mock_time) = time;
+        // A process that is being started is told when it is there.
+        self.loader().map_or(Ok(()), |loader| loader.set_mock_time(time))
     }
 
     /// Returns when the process is gone, so that nothing of the data directory is in use when the node has stopped.
     fn stop(&self) -> Result<()> {
-        self.stopping.store(true, Ordering::Release);
-        let stopped = self.loader.stop();
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.memory.stopping.store(true, Ordering::Release);
+        let stopped = self.loader().and_then(|loader| loader.stop());
+        // Also one that is just being started: what it is asked for fails, and no other follows.
+        let child = lock(&self.memory.child).take();
+        if let Some(child) = &child {
+            child.disconnect();
+        }
+        drop(self.wallets.stop());
         if let Some(child) = child {
             child.close();
         }
         stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Peer(Result<&'static str>);
+
+    impl Init for Peer {
+        fn introduce(&self, _: Identity) -> Result<Identity> {
+            let text = |text: &str| text.to_owned();
+            let version = text(self.0.clone()?);
+            Ok(Identity { program: text(PROGRAM), version, build: String::new(), network: String::new() })
+        }
+    }
+
+    #[test]
+    fn another_version_is_an_error_that_names_both() {
+        let config = testing::config();
+        let check = |said: Result<&'static str>, expected: std::result::Result<(), &str>| {
+            let init: Arc<dyn Init> = Arc::new(Peer(said));
+            let answer = introduce(&init, &config).map(|peer| assert_eq!(peer.program, PROGRAM));
+            assert_eq!(answer.map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+        };
+        check(Ok(common::version::VERSION), Ok(()));
+        check(
+            Ok("v30.2.0"),
+            Err("bitcoin-wallet is version v30.2.0, bitcoin-node is version v31.99.0: install both from one release"),
+        );
+        check(
+            Err(Error::unsupported("Init.introduce")),
+            Err(
+                "bitcoin-wallet does not say its version, bitcoin-node is version v31.99.0: install both from one release",
+            ),
+        );
+        check(Err(Error::internal("no")), Err("no"));
     }
 }

@@ -67,6 +67,9 @@ fn contracts_of_a_node_behind_its_socket() {
     // A recent tip, or test chains allow a block of the lowest difficulty at any moment, and waits end for that.
     let mined = rpc(&init, "generatetodescriptor", r#"[1,"raw(51)"]"#);
     assert!(mined.contains("result"), "{mined}");
+    contract::introduce(&init);
+    let node = init.introduce(testing::identity("test")).unwrap();
+    assert_eq!((node.program.as_str(), node.network.as_str()), ("bitcoin-node", "regtest"));
     contract::echo(&init.make_echo().unwrap());
     contract::mining(&mining);
     contract::mining_v30(&init.make_mining_old2(Some(ClientV30 {})).unwrap());
@@ -123,6 +126,9 @@ fn contracts_of_bitcoin_core_behind_its_socket() {
         std::thread::yield_now();
     }
     assert!(rpc(&init, "generatetodescriptor", r#"[1,"raw(51)"]"#).contains("result"));
+    contract::introduce(&init);
+    let node = init.introduce(testing::identity("test")).unwrap();
+    assert_eq!((node.program.as_str(), node.network.as_str()), ("bitcoin-node", "regtest"));
     contract::echo(&init.make_echo().unwrap());
     contract::mining(&mining);
     contract::rpc(&init.make_rpc().unwrap());

@@ -7,11 +7,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::args::{Args, Program};
-use interfaces::{Chain, Echo, Error, Init, ProcessConfig, Result, WalletLoader};
+use interfaces::{Chain, Echo, Error, Identity, Init, ProcessConfig, Result, WalletLoader};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Name of this process's log file, in the data directory of the chain. `-nodebuglogfile` switches it off, too.
@@ -80,6 +80,8 @@ fn serve(fd: i32) -> ExitCode {
 /// What this process offers to its parent.
 #[derive(Default)]
 struct WalletInit {
+    /// The parent has said who it is, and is of the same version.
+    introduced: AtomicBool,
     loader: Mutex<Option<Arc<dyn WalletLoader>>>,
 }
 
@@ -91,12 +93,39 @@ impl Echo for LocalEcho {
     }
 }
 
+/// Who this process is. It knows no chain before it has its configuration.
+fn identity() -> Identity {
+    Identity {
+        program: "bitcoin-wallet".to_owned(),
+        version: common::version::VERSION.to_owned(),
+        build: common::version::build_details().to_owned(),
+        network: String::new(),
+    }
+}
+
+/// What is said to a parent of another version: both share interfaces that may change with every one.
+fn skew(text: impl std::fmt::Display) -> Error {
+    Error::internal(format!("{text}: install both from one release"))
+}
+
 impl Init for WalletInit {
+    fn introduce(&self, client: Identity) -> Result<Identity> {
+        identity().check_version(&client).map_err(skew)?;
+        self.introduced.store(true, Ordering::Release);
+        Ok(identity())
+    }
+
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
         Ok(Arc::new(LocalEcho))
     }
 
     fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
+        if !self.introduced.load(Ordering::Acquire) {
+            let version = common::version::VERSION;
+            return Err(skew(format_args!(
+                "bitcoin-node does not say its version, bitcoin-wallet is version {version}"
+            )));
+        }
         start_log(&config)?;
         let loader = wallet::loader(config, chain)?;
         *self.loader.lock().unwrap_or_else(PoisonError::into_inner) = Some(loader.clone());
@@ -115,4 +144,25 @@ fn start_log(config: &ProcessConfig) -> Result<()> {
     common::logging::init(&args, Some(LOG_FILE)).map_err(Error::internal)?;
     log::info!("{} wallet process version {}", common::version::CLIENT_NAME, common::version::full_version());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(version: &str) -> Identity {
+        Identity { program: "bitcoin-node".to_owned(), version: version.to_owned(), ..identity() }
+    }
+
+    #[test]
+    fn a_node_of_another_version_gets_no_wallets() {
+        let init = WalletInit::default();
+        let error = init.introduce(node("v30.2.0")).unwrap_err().to_string();
+        let expected =
+            "bitcoin-node is version v30.2.0, bitcoin-wallet is version v31.99.0: install both from one release";
+        assert_eq!(error, expected);
+        assert!(!init.introduced.load(Ordering::Acquire));
+        assert_eq!(init.introduce(node(common::version::VERSION)), Ok(identity()));
+        assert!(init.introduced.load(Ordering::Acquire));
+    }
 }

@@ -8,6 +8,7 @@
 mod bare;
 mod child;
 mod meter;
+mod network;
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -65,6 +66,10 @@ const LINES: &[Line] = &[
     ("long: 4 MB reply", || replies(4 * MB)),
     ("stream: 100,000 events, one after the other", stream),
     ("callback: a call that calls back", callback),
+    ("network: within this process, over a socket", || network::calls("unix")),
+    ("network: the same over TLS", || network::calls("tls:127.0.0.1:0")),
+    ("network: 4 MB there and back over a socket", || network::long("unix", 4 * MB)),
+    ("network: the same over TLS", || network::long("tls:127.0.0.1:0", 4 * MB)),
     ("pauses: a call after a pause that leaves caches cold", pauses),
     ("turns: a call from 16 threads in turn", turns),
 ];

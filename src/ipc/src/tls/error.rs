@@ -81,7 +81,9 @@ pub enum Error {
         fingerprint: Fingerprint,
     },
     /// The server does not know this program's key.
-    #[error("the server does not know this program's key; to be let in, add this line to ipc/authorized there: {fingerprint}")]
+    #[error(
+        "the server does not know this program's key; to be let in, add this line to ipc/authorized there: {fingerprint}"
+    )]
     Refused {
         /// This program's key.
         fingerprint: Fingerprint,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interfaces::{ClientV30, Echo, Error, Init, Mining, MiningV30, Result, Rpc};
+use interfaces::{ClientV30, Echo, Error, Identity, Init, Mining, MiningV30, Result, Rpc};
 
 use super::budget::{Held, OBJECT};
 use super::mining::LocalMining;
@@ -39,6 +39,12 @@ fn offered(offered: bool, call: &str) -> Result<()> {
 }
 
 impl Init for ClientInit {
+    /// Takes whoever it is: what a client calls here is as released, whatever the versions.
+    fn introduce(&self, client: Identity) -> Result<Identity> {
+        log::debug!(target: "ipc", "a client is {client}");
+        Ok(self.clients.identity.clone())
+    }
+
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
         offered(self.offer.echo, "Init.makeEcho")?;
         Ok(Arc::new(LocalEcho { _held: self.session.take(OBJECT)? }))

@@ -1,0 +1,114 @@
+//! A subscription to the chain's tip that goes on after the node was away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bitcoin::BlockHash;
+use bitcoin::hashes::Hash;
+use interfaces::{Error, Mining, Result, TipRef};
+
+use super::{Linked, Remade};
+
+/// How long one question to the node lasts, which also bounds how late it sees that nobody listens any more.
+const QUESTION: f64 = 60_000.0;
+
+/// Pause after an answer that is an error but no loss of the connection.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a [`TipFollower`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TipEvent {
+    /// The tip is another one. After [`TipEvent::Resumed`] it may be several blocks higher than the last one told, or on
+    /// another branch: those in between are not told one by one.
+    Tip(TipRef),
+    /// The node is away. No tip follows until it is back.
+    Lost,
+    /// The node is back; a tip follows if it is not the last one told.
+    Resumed,
+}
+
+/// Tells of the chain's tip, across losses of the connection. Dropping it ends that.
+pub struct TipFollower {
+    ended: Arc<AtomicBool>,
+    interrupt: Box<dyn Fn() + Send + Sync>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TipFollower {
+    /// Calls `tell` on a thread of its own, in order. It begins with the present tip, unless that is `known`.
+    ///
+    /// # Errors
+    /// If there is no thread.
+    pub fn start<T: Linked>(
+        mining: Remade<T, Arc<dyn Mining>>,
+        known: Option<BlockHash>,
+        tell: impl FnMut(TipEvent) + Send + 'static,
+    ) -> Result<TipFollower> {
+        let (mining, ended) = (Arc::new(mining), Arc::new(AtomicBool::new(false)));
+        let (following, stop) = (mining.clone(), ended.clone());
+        let thread = std::thread::Builder::new().name("ipc-tips".into());
+        let thread = thread.spawn(move || follow(&following, known, &stop, tell)).map_err(Error::internal)?;
+        let interrupt = move || {
+            if let Ok(mining) = mining.get() {
+                // Fails if there is nothing to interrupt.
+                let _ = mining.interrupt();
+            }
+            mining.wake();
+        };
+        Ok(TipFollower { ended, interrupt: Box::new(interrupt), thread: Some(thread) })
+    }
+}
+
+impl Drop for TipFollower {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        (self.interrupt)();
+        // It ends at its next look, at the latest when the question it asked is answered.
+        drop(self.thread.take());
+    }
+}
+
+fn follow<T: Linked>(
+    mining: &Remade<T, Arc<dyn Mining>>,
+    known: Option<BlockHash>,
+    ended: &AtomicBool,
+    mut tell: impl FnMut(TipEvent),
+) {
+    let mut last = known.unwrap_or_else(BlockHash::all_zeros);
+    let mut generation = None;
+    while !ended.load(Ordering::Acquire) {
+        let answer = mining.current().and_then(|(number, mining)| {
+            // It may have been away and back since the last answer.
+            if generation.is_some_and(|last| last != number) {
+                tell(TipEvent::Lost);
+                tell(TipEvent::Resumed);
+            }
+            generation = Some(number);
+            mining.wait_tip_changed(last, QUESTION)
+        });
+        match answer {
+            _ if ended.load(Ordering::Acquire) => return,
+            Ok(Some(tip)) if tip.hash != last => {
+                last = tip.hash;
+                tell(TipEvent::Tip(tip));
+            }
+            // Time is up.
+            Ok(Some(_)) => {}
+            Err(Error::Disconnected { .. }) => {
+                tell(TipEvent::Lost);
+                if !mining.wait_other(generation.take().unwrap_or(0), ended) {
+                    return;
+                }
+                tell(TipEvent::Resumed);
+            }
+            // The node is about to stop, or has no tip yet.
+            Ok(None) => std::thread::sleep(PAUSE),
+            Err(error) => {
+                log::debug!(target: "ipc", "the tip cannot be followed: {error}");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+}
