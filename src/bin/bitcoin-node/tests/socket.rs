@@ -68,8 +68,8 @@ fn contracts_of_a_node_behind_its_socket() {
     let mined = rpc(&init, "generatetodescriptor", r#"[1,"raw(51)"]"#);
     assert!(mined.contains("result"), "{mined}");
     contract::introduce(&init);
-    let node = init.introduce(testing::identity("test")).unwrap();
-    assert_eq!((node.program.as_str(), node.network.as_str()), ("bitcoin-node", "regtest"));
+    let told = init.introduce(testing::identity("test")).unwrap();
+    assert_eq!((told.program.as_str(), told.network.as_str()), ("bitcoin-node", "regtest"));
     contract::echo(&init.make_echo().unwrap());
     contract::mining(&mining);
     contract::mining_v30(&init.make_mining_old2(Some(ClientV30 {})).unwrap());
@@ -127,8 +127,8 @@ fn contracts_of_bitcoin_core_behind_its_socket() {
     }
     assert!(rpc(&init, "generatetodescriptor", r#"[1,"raw(51)"]"#).contains("result"));
     contract::introduce(&init);
-    let node = init.introduce(testing::identity("test")).unwrap();
-    assert_eq!((node.program.as_str(), node.network.as_str()), ("bitcoin-node", "regtest"));
+    let told = init.introduce(testing::identity("test")).unwrap();
+    assert_eq!((told.program.as_str(), told.network.as_str()), ("bitcoin-node", "regtest"));
     contract::echo(&init.make_echo().unwrap());
     contract::mining(&mining);
     contract::rpc(&init.make_rpc().unwrap());
