@@ -107,6 +107,25 @@ PoolEntry to_entry(const CTxMemPool& pool, const CTxMemPoolEntry& e) EXCLUSIVE_L
     return entry;
 }
 
+//! All entries, best chunk first. The engine's own list of them is in the same order, but is sorted anew each time; a block
+//! builder walks along what is kept in order anyway.
+std::vector<CTxMemPoolEntry::CTxMemPoolEntryRef> in_order(const CTxMemPool& pool) EXCLUSIVE_LOCKS_REQUIRED(pool.cs)
+{
+    struct Builder {
+        const CTxMemPool& pool;
+        explicit Builder(const CTxMemPool& p) : pool{p} { pool.StartBlockBuilding(); }
+        ~Builder() { pool.StopBlockBuilding(); }
+    } const builder{pool};
+    std::vector<CTxMemPoolEntry::CTxMemPoolEntryRef> all;
+    all.reserve(pool.size());
+    while (true) {
+        const std::size_t before{all.size()};
+        pool.GetBlockBuilderChunk(all);
+        if (all.size() == before) return all;
+        pool.IncludeBuilderChunk();
+    }
+}
+
 PoolTx to_pool_tx(const TxMempoolInfo& info)
 {
     return PoolTx{
@@ -163,7 +182,7 @@ rust::Vec<PoolEntry> Engine::mempool_entries() const
     const CTxMemPool& pool{*m->mempool};
     LOCK(pool.cs);
     rust::Vec<PoolEntry> list;
-    for (const CTxMemPoolEntry& e : pool.entryAll()) list.push_back(to_entry(pool, e));
+    for (const CTxMemPoolEntry& e : in_order(pool)) list.push_back(to_entry(pool, e));
     return list;
 }
 
@@ -203,7 +222,7 @@ PoolIds Engine::mempool_ids() const
     const CTxMemPool& pool{*m->mempool};
     LOCK(pool.cs);
     PoolIds ids{};
-    for (const CTxMemPoolEntry& e : pool.entryAll()) ids.txids.push_back(to_hash(e.GetTx().GetHash()));
+    for (const CTxMemPoolEntry& e : in_order(pool)) ids.txids.push_back(to_hash(e.GetTx().GetHash()));
     ids.sequence = pool.GetSequence();
     return ids;
 }
