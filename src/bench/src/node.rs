@@ -226,7 +226,17 @@ impl Client {
 
     /// Sends a request and returns the body of the answer.
     pub fn send(&mut self, request: &[u8]) -> Result<Vec<u8>> {
-        self.stream.get_mut().write_all(request)?;
+        self.ask(request)?;
+        self.answer()
+    }
+
+    /// Sends a request and does not wait.
+    pub fn ask(&mut self, request: &[u8]) -> Result<()> {
+        Ok(self.stream.get_mut().write_all(request)?)
+    }
+
+    /// Waits for an answer and returns its body.
+    pub fn answer(&mut self) -> Result<Vec<u8>> {
         let (mut length, mut line) = (0, String::new());
         loop {
             line.clear();

@@ -1,6 +1,5 @@
 //! Calls about the chain: one at a time, a thousand in a batch, and from many clients at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use crate::table::Table;
 /// Time each program is given for a kind of call, and for one turn of it.
 const TIME: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(200));
 /// Clients that keep their connections, and calls of all of them in a turn.
-const CLIENTS: (usize, usize) = (64, 4_000);
+const CLIENTS: (usize, usize) = (64, 6_400);
 /// Turns of the clients.
 const TURNS: usize = 5;
 /// Calls in a batch.
@@ -67,33 +66,42 @@ pub(super) fn latency(table: &Table, nodes: &[Node], what: &str, path: &str, bod
     Ok(())
 }
 
-/// Prints how many calls a second many clients get answered.
+/// Prints how many calls a second many clients get answered, by the clock and for the time the node itself computed.
 fn throughput(stage: &Stage, nodes: &[Node], what: &str, body: &Value) -> Result<()> {
     let mut samples = vec![Vec::new(); nodes.len()];
+    let before: Vec<f64> = nodes.iter().map(Node::processor_seconds).collect();
     for _ in 0..TURNS {
         for (node, samples) in nodes.iter().zip(&mut samples) {
             samples.push(turn(node, body)?);
         }
     }
-    let values: Vec<_> =
-        samples.into_iter().map(|samples| median(samples, 1.0).map(|seconds| CLIENTS.1 as f64 / seconds)).collect();
-    stage.table.row(&format!("{} clients, {what}", CLIENTS.0), "calls/s", More, &values);
+    let calls = CLIENTS.1 as f64;
+    let rates: Vec<_> =
+        samples.into_iter().map(|samples| median(samples, 1.0).map(|seconds| calls / seconds)).collect();
+    let computed = nodes.iter().zip(before).map(|(node, before)| node.processor_seconds() - before);
+    let computed: Vec<_> = computed.map(|seconds| Some(seconds / TURNS as f64 / calls * 1e6)).collect();
+    let what = format!("{} clients, {what}", CLIENTS.0);
+    stage.table.row(&what, "calls/s", More, &rates);
+    stage.table.row(&what, "processor us/call", Less, &computed);
     Ok(())
 }
 
+/// One thread for each half of the clients: it asks for all of them and then listens to all of them, so that little of
+/// the machine goes to the side that asks.
 fn turn(node: &Node, body: &Value) -> Result<Duration> {
-    let clients: Vec<Client> = (0..CLIENTS.0).map(|_| node.client()).collect::<Result<_>>()?;
-    let left = AtomicUsize::new(CLIENTS.1);
+    let mut clients: Vec<Client> = (0..CLIENTS.0).map(|_| node.client()).collect::<Result<_>>()?;
     let begin = Instant::now();
-    let ask = |mut client: Client| -> Result<()> {
-        let request = client.request("/", body);
-        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-            client.send(&request)?;
+    let ask = |clients: &mut [Client]| -> Result<()> {
+        let request = clients.first().map(|client| client.request("/", body)).unwrap_or_default();
+        for _ in 0..CLIENTS.1 / CLIENTS.0 {
+            clients.iter_mut().try_for_each(|client| client.ask(&request))?;
+            clients.iter_mut().try_for_each(|client| client.answer().map(drop))?;
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = clients.into_iter().map(|client| scope.spawn(|| ask(client))).collect();
+        let halves = clients.chunks_mut(CLIENTS.0.div_ceil(2));
+        let threads: Vec<_> = halves.map(|half| scope.spawn(|| ask(half))).collect();
         threads.into_iter().try_for_each(|thread| thread.join().ok().context("a client panicked")?)
     })?;
     Ok(begin.elapsed())
