@@ -28,8 +28,8 @@ use super::{Companion, STOP_LIMIT, Shared};
 
 /// Longest request line and headers together.
 const MAX_HEAD: usize = 8192;
-/// More headers than fit in a head of that size.
-const MAX_HEADERS: usize = 2048;
+/// Most headers: far more than any client sends, and few enough that making room for them does not show.
+const MAX_HEADERS: usize = 512;
 /// Longest body.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 /// Longest body that is looked at here for a command that runs elsewhere.
@@ -247,7 +247,7 @@ async fn run_on_worker(shared: &Arc<Shared>, user: String, uri: String, peer: So
             let origin = Origin { user: &user, uri: &uri, peer: &peer };
             let (status, reply) = jsonrpc::answer(&shared.registry, &shared.auth, origin, &body);
             let response = match reply {
-                Some(reply) => json(status, reply.to_string()),
+                Some(reply) => json(status, reply),
                 None => plain(status, ""),
             };
             Box::new(move || {
