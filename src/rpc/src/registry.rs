@@ -99,12 +99,25 @@ impl Registry {
 
     /// Runs a command. A panic in it is answered as an error of the program.
     pub fn execute(&self, request: &Request) -> RpcResult {
+        self.run(request, |set| set.execute(request))
+    }
+
+    /// The same with the result as JSON text.
+    pub(crate) fn answer(&self, request: &Request) -> Result<Box<RawValue>, RpcError> {
+        self.run(request, |set| set.answer(request))
+    }
+
+    fn run<T>(
+        &self,
+        request: &Request,
+        command: impl FnOnce(&dyn CommandSet) -> Result<T, RpcError>,
+    ) -> Result<T, RpcError> {
         if let Some(status) = self.warmup.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Err(RpcError::in_warmup(status));
         }
         let set = self.find(&request.method).ok_or_else(RpcError::method_not_found)?;
         let _active = Registry::enter(self, &request.method);
-        catch_unwind(AssertUnwindSafe(|| set.execute(request))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| command(&*set))).unwrap_or_else(|_| {
             log::error!("RPC command {} panicked", request.method);
             Err(RpcError::misc(format!("Internal bug detected: RPC command {} panicked", request.method)))
         })

@@ -1,12 +1,15 @@
 //! The checked parameters of one call, read by argument name.
 
+use std::cell::OnceCell;
 use std::str::FromStr;
 
 use bitcoin::Amount;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::{Arg, Request};
-use crate::{RpcError, json};
+use crate::{RpcError, RpcResult, json};
 
 static NULL: Value = Value::Null;
 
@@ -21,6 +24,7 @@ pub struct Call<'a> {
     args: &'static [Arg],
     given: Vec<Value>,
     defaults: Vec<Value>,
+    written: OnceCell<Box<RawValue>>,
 }
 
 impl<'a> Call<'a> {
@@ -31,7 +35,22 @@ impl<'a> Call<'a> {
             .enumerate()
             .map(|(at, arg)| if absent(at) { arg.default_value() } else { Value::Null })
             .collect();
-        Call { request, args, given, defaults }
+        Call { request, args, given, defaults, written: OnceCell::new() }
+    }
+
+    /// Answers with something that is written to text at once: for results so large that a [`Value`] of them, which
+    /// is put together, written and taken apart again, would cost several times as much. What this returns is to be
+    /// returned by the command.
+    pub fn write(&self, result: &impl Serialize) -> RpcResult {
+        let text = to_raw_value(result).map_err(RpcError::internal)?;
+        // Who answers twice has the first answer sent.
+        let _ = self.written.set(text);
+        Ok(Value::Null)
+    }
+
+    /// Takes what was written, if anything was.
+    pub(super) fn into_written(self) -> Option<Box<RawValue>> {
+        self.written.into_inner()
     }
 
     /// Returns the number of parameters given, nulls included.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::{Arg, ArgType, Call, Request, Res, help, named};
@@ -37,6 +37,13 @@ impl<C> Command<C> {
 
     /// Checks the parameters and runs the command.
     pub fn execute(&self, context: &C, request: &Request, check_result: bool) -> RpcResult {
+        match self.checked(context, request, check_result)? {
+            Answer::Value(value) => Ok(value),
+            Answer::Text(text) => serde_json::from_str(text.get()).map_err(RpcError::internal),
+        }
+    }
+
+    fn checked(&self, context: &C, request: &Request, check_result: bool) -> Result<Answer, RpcError> {
         let params = match &request.params {
             Value::Object(members) => named::to_positional(members, self.args)?,
             Value::Array(params) => params.clone(),
@@ -47,11 +54,18 @@ impl<C> Command<C> {
             return Err(RpcError::misc(self.help()));
         }
         self.check_types(&params)?;
-        let result = (self.run)(context, &Call::new(request, self.args, params))?;
+        let call = Call::new(request, self.args, params);
+        let value = (self.run)(context, &call)?;
+        let answer = call.into_written().map_or(Answer::Value(value), Answer::Text);
         if check_result {
-            self.check_result(&result)?;
+            match &answer {
+                Answer::Value(value) => self.check_result(value)?,
+                Answer::Text(text) => {
+                    self.check_result(&serde_json::from_str(text.get()).map_err(RpcError::internal)?)?;
+                }
+            }
         }
-        Ok(result)
+        Ok(answer)
     }
 
     fn check_types(&self, params: &[Value]) -> Result<(), RpcError> {
@@ -87,6 +101,12 @@ impl<C> Command<C> {
     }
 }
 
+/// What a command returned.
+enum Answer {
+    Value(Value),
+    Text(Box<RawValue>),
+}
+
 /// Commands that can be listed, explained and run, wherever their code is.
 ///
 /// Implemented by [`Table`] and, for the wallet process, by [`crate::remote::WalletCommands`]; called by the server
@@ -100,6 +120,11 @@ pub trait CommandSet: Send + Sync {
 
     /// Runs a command. One that is not in the set is "method not found".
     fn execute(&self, request: &Request) -> RpcResult;
+
+    /// The same with the result as JSON text, for who only passes it on.
+    fn answer(&self, request: &Request) -> Result<Box<RawValue>, RpcError> {
+        self.execute(request).and_then(|value| to_raw_value(&value).map_err(RpcError::internal))
+    }
 
     /// Says whether [`Self::start`] may take commands.
     fn runs_elsewhere(&self) -> bool {
@@ -175,6 +200,14 @@ impl<C: Send + Sync> CommandSet for Table<C> {
     fn execute(&self, request: &Request) -> RpcResult {
         let command = self.find(&request.method).ok_or_else(RpcError::method_not_found)?;
         command.execute(&self.context, request, self.check_results)
+    }
+
+    fn answer(&self, request: &Request) -> Result<Box<RawValue>, RpcError> {
+        let command = self.find(&request.method).ok_or_else(RpcError::method_not_found)?;
+        match command.checked(&self.context, request, self.check_results)? {
+            Answer::Value(value) => to_raw_value(&value).map_err(RpcError::internal),
+            Answer::Text(text) => Ok(text),
+        }
     }
 
     fn conversions(&self) -> Vec<Value> {

@@ -2,9 +2,11 @@
 //!
 //! Version 1 (no `jsonrpc` member, or "1.0") reports a failed command also as an HTTP error; version 2 never does.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +26,7 @@ pub(super) struct Origin<'a> {
 }
 
 /// Status and body; without a body nothing was to be said.
-pub(super) type Reply = (StatusCode, Option<Value>);
+pub(super) type Reply = (StatusCode, Option<String>);
 
 /// What of a request shapes its reply. In a batch, a request too broken to have its own keeps that of the one before.
 #[derive(Debug, Clone)]
@@ -45,25 +47,18 @@ impl Envelope {
         format!(r#"{{{head}"result":{result}{tail}{id}}}"#)
     }
 
-    fn reply(&self, result: Result<Value, RpcError>) -> Value {
+    fn failure(&self, error: &RpcError) -> String {
         let mut reply = Map::new();
         if self.version2 {
             reply.insert("jsonrpc".to_owned(), json!("2.0"));
+        } else {
+            reply.insert("result".to_owned(), Value::Null);
         }
-        let (result, error) = match result {
-            Ok(result) => (Some(result), None),
-            Err(error) => (None, Some(error.to_json())),
-        };
-        if !self.version2 || result.is_some() {
-            reply.insert("result".to_owned(), result.unwrap_or_default());
-        }
-        if !self.version2 || error.is_some() {
-            reply.insert("error".to_owned(), error.unwrap_or_default());
-        }
+        reply.insert("error".to_owned(), error.to_json());
         if let Some(id) = &self.id {
             reply.insert("id".to_owned(), id.clone());
         }
-        Value::Object(reply)
+        Value::Object(reply).to_string()
     }
 }
 
@@ -100,18 +95,26 @@ fn names_parameters(request: &Value) -> bool {
 /// A request with the parameter that it names twice, if it does.
 type Body<'a> = (&'a Value, Option<&'a Option<String>>);
 
+/// A request of which only the method is read.
+#[derive(Deserialize)]
+struct MethodOnly<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+}
+
 /// Answers one body whose command runs elsewhere, without keeping this thread meanwhile; `None` if it is another.
 pub(super) fn start(
     registry: &Arc<Registry>,
     auth: &Auth,
     origin: Origin<'_>,
     body: &[u8],
-) -> Option<impl Future<Output = (StatusCode, Option<String>)> + Send + use<>> {
-    let request = serde_json::from_slice::<Value>(body).ok()?;
-    let method = request.as_object()?.get("method")?.as_str()?;
+) -> Option<impl Future<Output = Reply> + Send + use<>> {
+    // Most are not; a worker reads those as a whole.
+    let method = &*serde_json::from_slice::<MethodOnly<'_>>(body).ok()?.method;
     if !registry.runs_elsewhere(method) || !auth.may_ask(origin.user) || !auth.may_run(origin.user, method) {
         return None;
     }
+    let request = serde_json::from_slice::<Value>(body).ok().filter(Value::is_object)?;
     let repeated = if names_parameters(&request) { repeated_parameters(body) } else { Vec::new() };
     let mut envelope = Envelope { id: Some(Value::Null), version2: false };
     let method = parse_method(&request, &mut envelope).ok()?;
@@ -122,10 +125,7 @@ pub(super) fn start(
         match started.await {
             _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
             Ok(result) => (StatusCode::OK, Some(envelope.success(&result))),
-            Err(error) => {
-                let (status, reply) = refused(&envelope, error);
-                (status, reply.map(|reply| reply.to_string()))
-            }
+            Err(error) => refused(&envelope, error),
         }
     })
 }
@@ -139,17 +139,16 @@ fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: Body<'_
         log::warn!("RPC User {} not allowed to call method {}", origin.user, request.method);
         return (StatusCode::FORBIDDEN, None);
     }
-    let result = registry.execute(&request);
-    match result {
+    match registry.answer(&request) {
         _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
         Err(error) => refused(envelope, error),
-        Ok(result) => (StatusCode::OK, Some(envelope.reply(Ok(result)))),
+        Ok(result) => (StatusCode::OK, Some(envelope.success(&result))),
     }
 }
 
 /// What a command's refusal comes to.
 fn refused(envelope: &Envelope, error: RpcError) -> Reply {
-    if envelope.version2 { (StatusCode::OK, Some(envelope.reply(Err(error)))) } else { failed(envelope, error) }
+    if envelope.version2 { (StatusCode::OK, Some(envelope.failure(&error))) } else { failed(envelope, error) }
 }
 
 fn batch(
@@ -176,16 +175,15 @@ fn batch(
     }
     let mut replies = Vec::new();
     for (at, request) in requests.iter().enumerate() {
-        let result =
-            parse((request, repeated.get(at)), origin, envelope).and_then(|request| registry.execute(&request));
+        let result = parse((request, repeated.get(at)), origin, envelope).and_then(|request| registry.answer(&request));
         if !envelope.is_notification() {
-            replies.push(envelope.reply(result));
+            replies.push(result.map_or_else(|error| envelope.failure(&error), |result| envelope.success(&result)));
         }
     }
     if replies.is_empty() && !requests.is_empty() {
         return (StatusCode::NO_CONTENT, None);
     }
-    (StatusCode::OK, Some(Value::Array(replies)))
+    (StatusCode::OK, Some(format!("[{}]", replies.join(","))))
 }
 
 fn failed(envelope: &Envelope, error: RpcError) -> Reply {
@@ -194,7 +192,7 @@ fn failed(envelope: &Envelope, error: RpcError) -> Reply {
         code::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    (status, Some(envelope.reply(Err(error))))
+    (status, Some(envelope.failure(&error)))
 }
 
 fn parse(body: Body<'_>, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
@@ -308,7 +306,7 @@ mod tests {
         let (auth, _) = Auth::new(&config).unwrap();
         let origin = Origin { user: "u", uri: "/", peer: "127.0.0.1:1" };
         let (status, body) = answer(&registry, &auth, origin, body.as_bytes());
-        (status.as_u16(), body.map(|body| body.to_string()).unwrap_or_default())
+        (status.as_u16(), body.unwrap_or_default())
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! `getblock`.
 
-use bitcoin::hex::DisplayHex;
-use rpc::{Arg, ArgType, Call, Command, Res, RpcResult, example_cli, example_rpc};
-use serde_json::json;
+use rpc::{Arg, ArgType, Call, Command, Res, RpcResult, example_cli, example_rpc, json};
 
 use crate::NodeContext;
-use crate::rpc::shape::block::{self, COINBASE_DOC, Detail, header_doc};
+use crate::rpc::shape::block::{COINBASE_DOC, Detail, View, header_doc};
 use crate::rpc::shape::transaction::{INPUT_DOC, INPUT_WITH_PREVOUT_DOC, transaction_doc};
 use crate::rpc::support::{block_and_undo, engine_error, find_block};
 
@@ -63,15 +61,15 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let detail = match verbosity {
         ..=0 => {
             let raw = ctx.kernel.read_block(&hash).map_err(engine_error)?;
-            return Ok(json!(raw.to_lower_hex_string()));
+            return call.write(&json::hex(&raw));
         }
         1 => {
             let block = ctx.kernel.block(&hash).map_err(engine_error)?;
-            return Ok(block::to_json(&index, &block, None, Detail::Ids, network));
+            return call.write(&View { index: &index, block: &block, undo: None, detail: Detail::Ids, network });
         }
         2 => Detail::Transactions,
         _ => Detail::Prevouts,
     };
     let (block, undo) = block_and_undo(ctx, &index)?;
-    Ok(block::to_json(&index, &block, undo.as_deref(), detail, network))
+    call.write(&View { index: &index, block: &block, undo: undo.as_deref(), detail, network })
 }

@@ -1,11 +1,12 @@
 //! A mempool entry as JSON.
 
 use kernel::MempoolEntry;
-use rpc::{Res, json as values};
-use serde_json::{Map, Value, json};
+use rpc::Res;
+use rpc::json::{self as values, Text};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-use crate::NodeContext;
-use crate::rpc::support::deprecated;
+use crate::rpc::shape::transaction::List;
 
 pub(super) const DOC: &[Res] = &[
     Res::num("vsize", "Virtual size (BIP141)"),
@@ -36,34 +37,61 @@ pub(super) const DOC: &[Res] = &[
         .optional(),
 ];
 
-pub(super) fn to_json(ctx: &NodeContext, entry: &MempoolEntry) -> Value {
-    let ids = |txids: &[bitcoin::Txid]| txids.iter().map(|txid| json!(txid.to_string())).collect::<Value>();
-    let mut out = Map::new();
-    out.insert("vsize".into(), json!(entry.vsize));
-    out.insert("weight".into(), json!(entry.weight));
-    out.insert("time".into(), json!(entry.time));
-    out.insert("height".into(), json!(entry.height));
-    out.insert("descendantcount".into(), json!(entry.descendant_count));
-    out.insert("descendantsize".into(), json!(entry.descendant_size));
-    out.insert("ancestorcount".into(), json!(entry.ancestor_count));
-    out.insert("ancestorsize".into(), json!(entry.ancestor_size));
-    out.insert("wtxid".into(), json!(entry.wtxid.to_string()));
-    out.insert("chunkweight".into(), json!(entry.chunk_weight));
-    out.insert(
-        "fees".into(),
-        json!({
-            "base": values::amount(entry.fee),
-            "modified": values::signed_amount(entry.modified_fee),
-            "ancestor": values::signed_amount(entry.ancestor_fees),
-            "descendant": values::signed_amount(entry.descendant_fees),
-            "chunk": values::signed_amount(entry.chunk_fee),
-        }),
-    );
-    out.insert("depends".into(), ids(&entry.depends));
-    out.insert("spentby".into(), ids(&entry.spent_by));
-    out.insert("unbroadcast".into(), json!(entry.unbroadcast));
-    if deprecated(ctx, "bip125") {
-        out.insert("bip125-replaceable".into(), json!(entry.bip125_replaceable));
+/// An entry as it is shown.
+pub(super) struct View<'a> {
+    pub entry: &'a MempoolEntry,
+    /// With `-deprecatedrpc=bip125`.
+    pub bip125: bool,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = self.entry;
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("vsize", &entry.vsize)?;
+        out.serialize_entry("weight", &entry.weight)?;
+        out.serialize_entry("time", &entry.time)?;
+        out.serialize_entry("height", &entry.height)?;
+        out.serialize_entry("descendantcount", &entry.descendant_count)?;
+        out.serialize_entry("descendantsize", &entry.descendant_size)?;
+        out.serialize_entry("ancestorcount", &entry.ancestor_count)?;
+        out.serialize_entry("ancestorsize", &entry.ancestor_size)?;
+        out.serialize_entry("wtxid", &Text(entry.wtxid))?;
+        out.serialize_entry("chunkweight", &entry.chunk_weight)?;
+        out.serialize_entry("fees", &Fees(entry))?;
+        out.serialize_entry("depends", &List(entry.depends.iter().map(Text)))?;
+        out.serialize_entry("spentby", &List(entry.spent_by.iter().map(Text)))?;
+        out.serialize_entry("unbroadcast", &entry.unbroadcast)?;
+        if self.bip125 {
+            out.serialize_entry("bip125-replaceable", &entry.bip125_replaceable)?;
+        }
+        out.end()
     }
-    Value::Object(out)
+}
+
+struct Fees<'a>(&'a MempoolEntry);
+
+impl Serialize for Fees<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("base", &values::amount(self.0.fee))?;
+        out.serialize_entry("modified", &values::signed_amount(self.0.modified_fee))?;
+        out.serialize_entry("ancestor", &values::signed_amount(self.0.ancestor_fees))?;
+        out.serialize_entry("descendant", &values::signed_amount(self.0.descendant_fees))?;
+        out.serialize_entry("chunk", &values::signed_amount(self.0.chunk_fee))?;
+        out.end()
+    }
+}
+
+/// Entries by the id of their transaction.
+pub(super) struct Entries<'a> {
+    pub entries: &'a [MempoolEntry],
+    pub bip125: bool,
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bip125 = self.bip125;
+        serializer.collect_map(self.entries.iter().map(|entry| (Text(entry.txid), View { entry, bip125 })))
+    }
 }

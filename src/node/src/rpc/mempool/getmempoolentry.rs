@@ -2,9 +2,9 @@
 
 use rpc::{Arg, ArgType, Call, Command, Res, RpcError, RpcResult, example_cli, example_rpc};
 
-use super::entry;
+use super::entry::{self, View};
 use crate::NodeContext;
-use crate::rpc::support::engine_error;
+use crate::rpc::support::{deprecated, engine_error};
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "getmempoolentry",
@@ -19,7 +19,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
 fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let entry = ctx.kernel.mempool_entry(&call.hash("txid")?).map_err(engine_error)?;
     match entry {
-        Some(entry) => Ok(entry::to_json(ctx, &entry)),
+        Some(entry) => call.write(&View { entry: &entry, bip125: deprecated(ctx, "bip125") }),
         None => Err(RpcError::invalid_address_or_key("Transaction not in mempool")),
     }
 }

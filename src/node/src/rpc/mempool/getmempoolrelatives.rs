@@ -1,12 +1,13 @@
 //! `getmempoolancestors` and `getmempooldescendants`.
 
 use kernel::MempoolEntry;
+use rpc::json::Text;
 use rpc::{Arg, ArgType, Call, Command, Res, RpcError, RpcResult, example_cli, example_rpc};
-use serde_json::{Map, Value, json};
 
-use super::entry;
+use super::entry::{self, Entries};
 use crate::NodeContext;
-use crate::rpc::support::engine_error;
+use crate::rpc::shape::transaction::List;
+use crate::rpc::support::{deprecated, engine_error};
 
 const ARGS: &[Arg] = &[
     Arg::required("txid", ArgType::StrHex, "The transaction id (must be in mempool)"),
@@ -48,11 +49,8 @@ pub(super) const DESCENDANTS: Command<NodeContext> = Command {
 
 fn answer(ctx: &NodeContext, call: &Call<'_>, relatives: Option<Vec<MempoolEntry>>) -> RpcResult {
     let relatives = relatives.ok_or_else(|| RpcError::invalid_address_or_key("Transaction not in mempool"))?;
-    Ok(if call.bool("verbose")? {
-        let entries: Map<_, _> =
-            relatives.iter().map(|entry| (entry.txid.to_string(), entry::to_json(ctx, entry))).collect();
-        Value::Object(entries)
-    } else {
-        relatives.iter().map(|entry| json!(entry.txid.to_string())).collect()
-    })
+    if call.bool("verbose")? {
+        return call.write(&Entries { entries: &relatives, bip125: deprecated(ctx, "bip125") });
+    }
+    call.write(&List(relatives.iter().map(|entry| Text(entry.txid))))
 }

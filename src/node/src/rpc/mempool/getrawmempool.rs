@@ -1,11 +1,13 @@
 //! `getrawmempool`.
 
+use rpc::json::Text;
 use rpc::{Arg, ArgType, Call, Command, Res, RpcError, RpcResult, example_cli, example_rpc};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::entry;
+use super::entry::{self, Entries};
 use crate::NodeContext;
-use crate::rpc::support::engine_error;
+use crate::rpc::shape::transaction::List;
+use crate::rpc::support::{deprecated, engine_error};
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "getrawmempool",
@@ -45,11 +47,12 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
             return Err(RpcError::invalid_parameter("Verbose results cannot contain mempool sequence values."));
         }
         let entries = ctx.kernel.mempool_entries().map_err(engine_error)?;
-        let entries: Map<_, _> =
-            entries.iter().map(|entry| (entry.txid.to_string(), entry::to_json(ctx, entry))).collect();
-        return Ok(Value::Object(entries));
+        return call.write(&Entries { entries: &entries, bip125: deprecated(ctx, "bip125") });
     }
     let (txids, sequence) = ctx.kernel.mempool_txids().map_err(engine_error)?;
-    let txids: Value = txids.iter().map(|txid| json!(txid.to_string())).collect();
-    Ok(if with_sequence { json!({"txids": txids, "mempool_sequence": sequence}) } else { txids })
+    let txids = List(txids.iter().map(Text));
+    if with_sequence {
+        return Ok(json!({"txids": txids, "mempool_sequence": sequence}));
+    }
+    call.write(&txids)
 }

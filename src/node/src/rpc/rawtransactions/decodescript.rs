@@ -3,7 +3,7 @@
 use bitcoin::hashes::Hash;
 use bitcoin::{PubkeyHash, Script, ScriptBuf, WPubkeyHash};
 use rpc::{Arg, ArgType, Call, Command, Res, RpcResult, example_cli, example_rpc, json as values};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::NodeContext;
 use crate::rpc::shape::script::{self, Kind};
@@ -55,10 +55,7 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     if can_wrap(&script, &kind) {
         out.insert("p2sh".into(), json!(p2sh(&script)));
         if let Some((witness, desc)) = as_witness(&script, &kind) {
-            let mut segwit = match script::to_json(&witness, network) {
-                Value::Object(members) => members,
-                _ => return Ok(out.into()),
-            };
+            let mut segwit = script::to_json(&witness, network);
             if let Some(desc) = desc {
                 segwit.insert("desc".into(), json!(desc));
             }

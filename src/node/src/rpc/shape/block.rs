@@ -3,10 +3,13 @@
 use bitcoin::hex::DisplayHex;
 use bitcoin::{Block, CompactTarget, Network, Target, Transaction};
 use kernel::{BlockIndex, Coin};
-use rpc::{Res, json as values};
+use rpc::Res;
+use rpc::json::{self as values, Text};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::transaction::{self, Spent};
+use super::transaction::{self, List, Spent};
 
 /// How much of a block's transactions to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,35 +73,48 @@ pub(crate) fn chainwork_hex(index: &BlockIndex) -> String {
     index.chainwork.to_be_bytes().to_lower_hex_string()
 }
 
-/// Returns a block as JSON. `undo` has the coins spent, a list for each transaction but the coinbase, if at hand.
-pub(crate) fn to_json(
-    index: &BlockIndex,
-    block: &Block,
-    undo: Option<&[Vec<Coin>]>,
-    detail: Detail,
-    network: Network,
-) -> Value {
-    let mut out = header_json(index);
-    let size = block.total_size();
-    let weight = block.weight().to_wu();
-    // Weight is three times the stripped size plus the whole size.
-    out.insert("strippedsize".into(), json!((weight - size as u64) / 3));
-    out.insert("size".into(), json!(size));
-    out.insert("weight".into(), json!(weight));
-    if let Some(coinbase) = block.txdata.first() {
-        out.insert("coinbase_tx".into(), coinbase_json(coinbase));
-    }
-    let tx_json = |(i, tx): (usize, &Transaction)| -> Value {
-        let coins = undo.and_then(|undo| undo.get(i.checked_sub(1)?)).map(Vec::as_slice);
-        match (detail, coins) {
-            (Detail::Ids, _) => json!(tx.compute_txid().to_string()),
-            (_, None) => transaction::to_json(tx, network, Spent::Unknown, true).into(),
-            (Detail::Transactions, Some(coins)) => transaction::to_json(tx, network, Spent::ForFee(coins), true).into(),
-            (Detail::Prevouts, Some(coins)) => transaction::to_json(tx, network, Spent::Shown(coins), true).into(),
+/// A block as it is shown.
+pub(crate) struct View<'a> {
+    pub index: &'a BlockIndex,
+    pub block: &'a Block,
+    /// The coins spent, a list for each transaction but the coinbase, if at hand.
+    pub undo: Option<&'a [Vec<Coin>]>,
+    pub detail: Detail,
+    pub network: Network,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let block = self.block;
+        let mut out = serializer.serialize_map(None)?;
+        for (key, value) in header_json(self.index) {
+            out.serialize_entry(&key, &value)?;
         }
-    };
-    out.insert("tx".into(), block.txdata.iter().enumerate().map(tx_json).collect());
-    Value::Object(out)
+        let size = block.total_size();
+        let weight = block.weight().to_wu();
+        // Weight is three times the stripped size plus the whole size.
+        out.serialize_entry("strippedsize", &((weight - size as u64) / 3))?;
+        out.serialize_entry("size", &size)?;
+        out.serialize_entry("weight", &weight)?;
+        if let Some(coinbase) = block.txdata.first() {
+            out.serialize_entry("coinbase_tx", &coinbase_json(coinbase))?;
+        }
+        if self.detail == Detail::Ids {
+            out.serialize_entry("tx", &List(block.txdata.iter().map(|tx| Text(tx.compute_txid()))))?;
+        } else {
+            let transactions = block.txdata.iter().enumerate().map(|(at, tx)| {
+                let coins = self.undo.and_then(|undo| undo.get(at.checked_sub(1)?)).map(Vec::as_slice);
+                let spent = match (self.detail, coins) {
+                    (_, None) => Spent::Unknown,
+                    (Detail::Prevouts, Some(coins)) => Spent::Shown(coins),
+                    (_, Some(coins)) => Spent::ForFee(coins),
+                };
+                transaction::View { tx, network: self.network, spent, hex: true }
+            });
+            out.serialize_entry("tx", &List(transactions))?;
+        }
+        out.end()
+    }
 }
 
 fn coinbase_json(tx: &Transaction) -> Value {

@@ -325,8 +325,18 @@ pub(crate) fn with_checksum(text: &str) -> String {
 
 /// Computes a descriptor checksum (BIP380); `None` for characters no descriptor has.
 fn checksum(text: &str) -> Option<String> {
-    const INPUT: &str = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~\
-                         ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
+    const INPUT: &[u8] = b"0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~\
+                           ijklmnopqrstuvwxyzABCDEFGH`#\"\\ ";
+    /// Where each byte is in `INPUT`, counted from one; zero if it is not.
+    const POSITIONS: [u8; 256] = {
+        let mut positions = [0; 256];
+        let mut at = 0;
+        while at < INPUT.len() {
+            positions[INPUT[at] as usize] = at as u8 + 1;
+            at += 1;
+        }
+        positions
+    };
     const OUTPUT: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
     const GENERATOR: [u64; 5] = [0xf5_dee5_1989, 0xa9_fdca_3312, 0x1b_ab10_e32d, 0x37_06b1_677a, 0x64_4d62_6ffd];
     let step = |c: u64, value: u64| {
@@ -335,8 +345,8 @@ fn checksum(text: &str) -> Option<String> {
         GENERATOR.iter().enumerate().filter(|(bit, _)| (top >> bit) & 1 == 1).fold(folded, |c, (_, term)| c ^ term)
     };
     let (mut c, mut group, mut count) = (1u64, 0u64, 0);
-    for character in text.chars() {
-        let position = INPUT.find(character)? as u64;
+    for byte in text.bytes() {
+        let position = u64::from(POSITIONS[usize::from(byte)].checked_sub(1)?);
         c = step(c, position & 31);
         group = group * 3 + (position >> 5);
         count += 1;

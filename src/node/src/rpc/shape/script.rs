@@ -3,10 +3,13 @@
 //! The disassembly is Bitcoin Core's (opcode names, small pushes as numbers, sighash suffixes of signatures), which is
 //! not the library's; clients and tests compare it literally.
 
-use bitcoin::hex::DisplayHex;
 use bitcoin::{Network, PublicKey, Script, XOnlyPublicKey};
-use serde_json::{Map, Value, json};
+use rpc::json as values;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
+use super::transaction::members;
 use super::{address, descriptor};
 
 /// Longest script that can run.
@@ -88,19 +91,24 @@ pub(crate) fn looks_sane(script: &Script) -> bool {
 /// Disassembles a script. With `signatures`, data that looks like one gets its sighash type decoded.
 pub(crate) fn asm(script: &Script, signatures: bool) -> String {
     let signatures = signatures && !is_unspendable(script);
-    let mut words = Vec::new();
+    let mut text = String::with_capacity(2 * script.len() + 40);
     for op in ops(script) {
-        words.push(match op {
-            Err(Truncated) => "[error]".to_owned(),
-            Ok(Op { code: 0..=OP_PUSHDATA4, data }) if data.len() <= 4 => small_number(data).to_string(),
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        match op {
+            Err(Truncated) => text.push_str("[error]"),
+            Ok(Op { code: 0..=OP_PUSHDATA4, data }) if data.len() <= 4 => {
+                text.push_str(&small_number(data).to_string())
+            }
             Ok(Op { code: 0..=OP_PUSHDATA4, data }) => match sighash_name(data).filter(|_| signatures) {
-                Some(name) => format!("{}[{name}]", data[..data.len() - 1].to_lower_hex_string()),
-                None => data.to_lower_hex_string(),
+                Some(name) => text.extend([&values::hex(&data[..data.len() - 1]), "[", name, "]"]),
+                None => text.push_str(&values::hex(data)),
             },
-            Ok(Op { code, .. }) => opcode_name(code).to_owned(),
-        });
+            Ok(Op { code, .. }) => text.push_str(opcode_name(code)),
+        }
     }
-    words.join(" ")
+    text
 }
 
 /// Reads up to four bytes as a script number: little endian, sign in the top bit.
@@ -366,54 +374,70 @@ fn small_count(op: &Op<'_>) -> Option<u8> {
 
 /// Infers the descriptor of an output script from the script alone, with checksum.
 pub(crate) fn infer(script: &Script, network: Network) -> String {
-    let text = match Kind::of(script) {
-        Kind::PubKey(key) => plain_key(&key).map(|key| format!("pk({key})")),
+    infer_as(script, &Kind::of(script), address::encode(script, network).as_deref())
+}
+
+fn infer_as(script: &Script, kind: &Kind, address: Option<&str>) -> String {
+    let text = match kind {
+        Kind::PubKey(key) => plain_key(key).map(|key| format!("pk({key})")),
         Kind::Multisig(required, keys) => keys
             .iter()
             .map(|key| plain_key(key))
             .collect::<Option<Vec<_>>>()
             .map(|keys| format!("multi({required},{})", keys.join(","))),
-        Kind::Taproot(key) => {
-            XOnlyPublicKey::from_slice(&key).ok().map(|key| format!("rawtr({})", key.serialize().to_lower_hex_string()))
-        }
+        Kind::Taproot(key) => XOnlyPublicKey::from_slice(key).ok().map(|_| format!("rawtr({})", values::hex(key))),
         _ => None,
     };
     let text = text
-        .or_else(|| address::encode(script, network).map(|address| format!("addr({address})")))
-        .unwrap_or_else(|| format!("raw({})", script.to_hex_string()));
+        .or_else(|| address.map(|address| format!("addr({address})")))
+        .unwrap_or_else(|| format!("raw({})", values::hex(script.as_bytes())));
     descriptor::with_checksum(&text)
 }
 
 /// Returns a key in hex if a descriptor may hold it: compressed or uncompressed, not hybrid.
 fn plain_key(key: &[u8]) -> Option<String> {
     let plain = matches!(key.first(), Some(2..=4)) && (key.len() == 33 || PublicKey::from_slice(key).is_ok());
-    plain.then(|| key.to_lower_hex_string())
+    plain.then(|| values::hex(key))
 }
 
-/// Returns a `scriptPubKey` object: asm, desc, hex, address, type.
-pub(crate) fn to_json(script: &Script, network: Network) -> Value {
-    let mut out = Map::new();
-    out.insert("asm".into(), json!(asm(script, false)));
-    out.insert("desc".into(), json!(infer(script, network)));
-    out.insert("hex".into(), json!(script.to_hex_string()));
-    finish(&mut out, script, network);
-    Value::Object(out)
+/// A `scriptPubKey` object: asm, desc, hex, address, type.
+pub(crate) struct View<'a> {
+    script: &'a Script,
+    network: Network,
+    hex: bool,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(script: &'a Script, network: Network) -> View<'a> {
+        View { script, network, hex: true }
+    }
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, address) = (Kind::of(self.script), address::encode(self.script, self.network));
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("asm", &asm(self.script, false))?;
+        out.serialize_entry("desc", &infer_as(self.script, &kind, address.as_deref()))?;
+        if self.hex {
+            out.serialize_entry("hex", &values::hex(self.script.as_bytes()))?;
+        }
+        if let Some(address) = address {
+            out.serialize_entry("address", &address)?;
+        }
+        out.serialize_entry("type", kind.name())?;
+        out.end()
+    }
+}
+
+/// Returns a `scriptPubKey` object.
+pub(crate) fn to_json(script: &Script, network: Network) -> Map<String, Value> {
+    members(&View::new(script, network))
 }
 
 /// Returns the fields of `decodescript` that describe the script itself: the same without `hex`.
 pub(crate) fn to_json_without_hex(script: &Script, network: Network) -> Map<String, Value> {
-    let mut out = Map::new();
-    out.insert("asm".into(), json!(asm(script, false)));
-    out.insert("desc".into(), json!(infer(script, network)));
-    finish(&mut out, script, network);
-    out
-}
-
-fn finish(out: &mut Map<String, Value>, script: &Script, network: Network) {
-    if let Some(address) = address::encode(script, network) {
-        out.insert("address".into(), json!(address));
-    }
-    out.insert("type".into(), json!(Kind::of(script).name()));
+    members(&View { script, network, hex: false })
 }
 
 /// Says whether a script uses opcodes that only tapscript gives a meaning.

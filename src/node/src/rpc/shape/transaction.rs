@@ -1,11 +1,14 @@
 //! Transactions as JSON, and transactions from the hexadecimal text of clients.
 
-use bitcoin::consensus::{Decodable, encode::serialize_hex};
-use bitcoin::hex::{DisplayHex, FromHex};
-use bitcoin::{Amount, Network, Transaction, TxIn, TxOut, absolute, transaction};
+use bitcoin::consensus::{Decodable, serialize};
+use bitcoin::hex::FromHex;
+use bitcoin::{Amount, Network, Script, Transaction, TxIn, TxOut, absolute, transaction};
 use kernel::Coin;
-use rpc::{Res, json as values};
-use serde_json::{Map, Value, json};
+use rpc::Res;
+use rpc::json::{self as values, Text};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::script;
 
@@ -29,41 +32,86 @@ impl<'a> Spent<'a> {
     }
 }
 
-/// Returns a transaction as JSON, in Bitcoin Core's order of fields; with `hex`, its serialisation comes last.
+/// A transaction as it is shown, in Bitcoin Core's order of fields.
+pub(crate) struct View<'a> {
+    pub tx: &'a Transaction,
+    pub network: Network,
+    pub spent: Spent<'a>,
+    /// Its serialisation comes last.
+    pub hex: bool,
+}
+
+impl Serialize for View<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let View { tx, network, spent, hex } = *self;
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("txid", &Text(tx.compute_txid()))?;
+        out.serialize_entry("hash", &Text(tx.compute_wtxid()))?;
+        out.serialize_entry("version", &version(tx))?;
+        out.serialize_entry("size", &tx.total_size())?;
+        out.serialize_entry("vsize", &tx.weight().to_vbytes_ceil())?;
+        out.serialize_entry("weight", &tx.weight().to_wu())?;
+        out.serialize_entry("locktime", &tx.lock_time.to_consensus_u32())?;
+        // Coins that do not match the inputs tell nothing.
+        let coins = spent.coins().filter(|coins| coins.len() == tx.input.len());
+        let shown = coins.filter(|_| matches!(spent, Spent::Shown(_)));
+        let coinbase = tx.is_coinbase();
+        let inputs = tx.input.iter().enumerate().map(|(at, input)| {
+            let spent = shown.and_then(|coins| coins.get(at));
+            InputView { input, coinbase, spent, network }
+        });
+        out.serialize_entry("vin", &List(inputs))?;
+        out.serialize_entry(
+            "vout",
+            &List(tx.output.iter().enumerate().map(|(n, output)| OutputView { output, n, network })),
+        )?;
+        if let Some(fee) = coins.and_then(|coins| fee(tx, coins)) {
+            out.serialize_entry("fee", &values::amount(fee))?;
+        }
+        if hex {
+            out.serialize_entry("hex", &values::hex(&serialize(tx)))?;
+        }
+        out.end()
+    }
+}
+
+/// What an iterator yields, as an array.
+pub(crate) struct List<I>(pub I);
+
+impl<I: Iterator<Item: Serialize> + Clone> Serialize for List<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
+}
+
+struct OutputView<'a> {
+    output: &'a TxOut,
+    n: usize,
+    network: Network,
+}
+
+impl Serialize for OutputView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("value", &values::amount(self.output.value))?;
+        out.serialize_entry("n", &self.n)?;
+        out.serialize_entry("scriptPubKey", &script::View::new(&self.output.script_pubkey, self.network))?;
+        out.end()
+    }
+}
+
+/// Returns a transaction as JSON.
 pub(crate) fn to_json(tx: &Transaction, network: Network, spent: Spent<'_>, hex: bool) -> Map<String, Value> {
-    let mut out = Map::new();
-    out.insert("txid".into(), json!(tx.compute_txid().to_string()));
-    out.insert("hash".into(), json!(tx.compute_wtxid().to_string()));
-    out.insert("version".into(), json!(version(tx)));
-    out.insert("size".into(), json!(tx.total_size()));
-    out.insert("vsize".into(), json!(tx.weight().to_vbytes_ceil()));
-    out.insert("weight".into(), json!(tx.weight().to_wu()));
-    out.insert("locktime".into(), json!(tx.lock_time.to_consensus_u32()));
-    // Coins that do not match the inputs tell nothing.
-    let coins = spent.coins().filter(|coins| coins.len() == tx.input.len());
-    let vin = tx.input.iter().enumerate().map(|(i, input)| {
-        let shown = match spent {
-            Spent::Shown(_) => coins.and_then(|coins| coins.get(i)),
-            _ => None,
-        };
-        input_json(input, tx.is_coinbase(), shown, network)
-    });
-    out.insert("vin".into(), vin.collect());
-    let vout = tx.output.iter().enumerate().map(|(n, output)| {
-        json!({
-            "value": values::amount(output.value),
-            "n": n,
-            "scriptPubKey": script::to_json(&output.script_pubkey, network),
-        })
-    });
-    out.insert("vout".into(), vout.collect());
-    if let Some(fee) = coins.and_then(|coins| fee(tx, coins)) {
-        out.insert("fee".into(), values::amount(fee));
+    members(&View { tx, network, spent, hex })
+}
+
+/// Returns the members of something that is shown as an object.
+pub(super) fn members(view: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(view) {
+        Ok(Value::Object(members)) => members,
+        // Views have text for keys, and nothing else can go wrong.
+        _ => Map::new(),
     }
-    if hex {
-        out.insert("hex".into(), json!(serialize_hex(tx)));
-    }
-    out
 }
 
 /// Returns the version as consensus reads it, without sign.
@@ -80,35 +128,62 @@ fn fee(tx: &Transaction, coins: &[Coin]) -> Option<Amount> {
     paid_in.checked_sub(paid_out)
 }
 
-fn input_json(input: &TxIn, coinbase: bool, spent: Option<&Coin>, network: Network) -> Value {
-    let mut out = Map::new();
-    if coinbase {
-        out.insert("coinbase".into(), json!(input.script_sig.to_hex_string()));
-    } else {
-        out.insert("txid".into(), json!(input.previous_output.txid.to_string()));
-        out.insert("vout".into(), json!(input.previous_output.vout));
-        out.insert(
-            "scriptSig".into(),
-            json!({"asm": script::asm(&input.script_sig, true), "hex": input.script_sig.to_hex_string()}),
-        );
+struct InputView<'a> {
+    input: &'a TxIn,
+    coinbase: bool,
+    spent: Option<&'a Coin>,
+    network: Network,
+}
+
+impl Serialize for InputView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let InputView { input, coinbase, spent, network } = *self;
+        let mut out = serializer.serialize_map(None)?;
+        if coinbase {
+            out.serialize_entry("coinbase", &values::hex(input.script_sig.as_bytes()))?;
+        } else {
+            out.serialize_entry("txid", &Text(input.previous_output.txid))?;
+            out.serialize_entry("vout", &input.previous_output.vout)?;
+            out.serialize_entry("scriptSig", &SignatureView(&input.script_sig))?;
+        }
+        if !input.witness.is_empty() {
+            let items: Vec<String> = input.witness.iter().map(values::hex).collect();
+            out.serialize_entry("txinwitness", &items)?;
+        }
+        if let Some(coin) = spent {
+            out.serialize_entry("prevout", &CoinView { coin, network })?;
+        }
+        out.serialize_entry("sequence", &input.sequence.to_consensus_u32())?;
+        out.end()
     }
-    if !input.witness.is_empty() {
-        let items: Vec<String> = input.witness.iter().map(|item| item.to_lower_hex_string()).collect();
-        out.insert("txinwitness".into(), json!(items));
+}
+
+struct SignatureView<'a>(&'a Script);
+
+impl Serialize for SignatureView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("asm", &script::asm(self.0, true))?;
+        out.serialize_entry("hex", &values::hex(self.0.as_bytes()))?;
+        out.end()
     }
-    if let Some(coin) = spent {
-        out.insert(
-            "prevout".into(),
-            json!({
-                "generated": coin.coinbase,
-                "height": coin.height,
-                "value": values::amount(coin.output.value),
-                "scriptPubKey": script::to_json(&coin.output.script_pubkey, network),
-            }),
-        );
+}
+
+struct CoinView<'a> {
+    coin: &'a Coin,
+    network: Network,
+}
+
+impl Serialize for CoinView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let CoinView { coin, network } = *self;
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("generated", &coin.coinbase)?;
+        out.serialize_entry("height", &coin.height)?;
+        out.serialize_entry("value", &values::amount(coin.output.value))?;
+        out.serialize_entry("scriptPubKey", &script::View::new(&coin.output.script_pubkey, network))?;
+        out.end()
     }
-    out.insert("sequence".into(), json!(input.sequence.to_consensus_u32()));
-    Value::Object(out)
 }
 
 /// Which serialisations to try.
