@@ -7,7 +7,8 @@ use std::{env, fs};
 use xtask::find::Kernel;
 
 /// The bridge's files.
-const SOURCES: &[&str] = &["engine", "events", "chain", "blocks", "coinstats", "mempool", "mining", "peers", "log"];
+const SOURCES: &[&str] =
+    &["engine", "events", "chain", "blocks", "coinstats", "mempool", "mining", "peers", "script", "log"];
 
 /// What they are made from besides.
 const OTHERS: &[&str] = &["bridge/engine.h", "bridge/state.h", "src/ffi.rs", "build.rs"];

@@ -233,6 +233,9 @@ InfoEntry Engine::chain_info() const
     info.importing = blockman.LoadingBlocks();
     info.prune_mode = blockman.IsPruneMode();
     info.have_pruned = blockman.m_have_pruned;
+    const Chainstate& chainstate{chainman.CurrentChainstate()};
+    info.coins_db_cache = chainstate.m_coinsdb_cache_size_bytes;
+    info.coins_cache = chainstate.m_coinstip_cache_size_bytes;
     if (info.prune_mode) {
         const auto pruned{last_pruned(blockman, chainman.ActiveChain())};
         info.first_stored_height = pruned ? *pruned + 1 : 0;

@@ -66,6 +66,7 @@ struct PoolInfo;
 struct PoolTx;
 struct ProcessEntry;
 struct RelayEntry;
+struct SpentEntry;
 struct SyncParameters;
 struct TemplateEntry;
 struct TemplateRequest;
@@ -192,6 +193,9 @@ private:
 };
 
 std::unique_ptr<Engine> new_engine(const LoadOptions& options, rust::Box<EventSink> sink);
+
+//! Verifies an input of a transaction. Returns what is wrong with it; empty if nothing is.
+rust::String verify_input(rust::Slice<const std::uint8_t> tx, std::uint32_t input, const rust::Vec<SpentEntry>& spent);
 
 void start_logging();
 bool set_log_category(rust::Str name, bool enabled);

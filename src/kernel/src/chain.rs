@@ -74,6 +74,8 @@ impl Kernel {
             initial_block_download: info.initial_block_download,
             size_on_disk: info.size_on_disk,
             importing: info.importing,
+            coins_db_cache: info.coins_db_cache,
+            coins_cache: info.coins_cache,
             prune: info.prune_mode.then_some(PruneInfo {
                 first_stored_height: info.first_stored_height,
                 target_size: (!info.prune_manual).then_some(info.prune_target),

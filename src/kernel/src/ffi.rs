@@ -175,6 +175,8 @@ mod bridge {
         prune_target: u64,
         prune_manual: bool,
         have_pruned: bool,
+        coins_db_cache: u64,
+        coins_cache: u64,
     }
 
     struct DeploymentEntry {
@@ -233,6 +235,12 @@ mod bridge {
         /// Number of coins of each transaction but the coinbase.
         counts: Vec<u32>,
         coins: Vec<CoinEntry>,
+    }
+
+    struct SpentEntry {
+        known: bool,
+        value: i64,
+        script: Vec<u8>,
     }
 
     struct OutPointEntry {
@@ -665,6 +673,8 @@ mod bridge {
         fn block_template(self: &Engine, request: &TemplateRequest) -> Result<TemplateEntry>;
         fn next_work_required(self: &Engine, time: u32) -> Result<u32>;
         fn block_subsidy(self: &Engine, height: u32) -> Result<i64>;
+
+        fn verify_input(tx: &[u8], input: u32, spent: &Vec<SpentEntry>) -> Result<String>;
 
         fn start_logging() -> Result<()>;
         fn set_log_category(name: &str, enabled: bool) -> Result<bool>;

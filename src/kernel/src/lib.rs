@@ -27,6 +27,7 @@ mod mempool;
 mod mining;
 mod options;
 mod peers;
+mod script;
 
 pub use block::{BlockVerdict, HeadersOutcome, InvalidKind, ProcessedBlock};
 pub use chain::{
@@ -48,3 +49,4 @@ pub use peers::{
     BlockSpot, DirectFetch, DownloadPlan, DownloadRequest, HeadersFault, HeadersSyncParameters, HeadersVerdict,
     ReceivedBlock, RelayEntry,
 };
+pub use script::verify_input;

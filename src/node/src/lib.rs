@@ -22,6 +22,7 @@ pub mod peers;
 pub mod rpc;
 pub mod shutdown;
 mod signet;
+mod signing;
 mod sync_line;
 pub mod tip;
 pub mod ui;

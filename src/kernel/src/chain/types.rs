@@ -138,6 +138,10 @@ pub struct ChainInfo {
     pub size_on_disk: u64,
     /// Block files are being read in (`-reindex`, `-loadblock`).
     pub importing: bool,
+    /// Bytes of memory the coins database may take.
+    pub coins_db_cache: u64,
+    /// Bytes of memory coins that are not written yet may take.
+    pub coins_cache: u64,
     /// Pruning, if it is on.
     pub prune: Option<PruneInfo>,
 }

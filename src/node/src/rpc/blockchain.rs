@@ -7,6 +7,7 @@ mod getblockcount;
 mod getblockhash;
 mod getblockheader;
 mod getblockstats;
+mod getchainstates;
 mod getchaintips;
 mod getchaintxstats;
 mod getdeploymentinfo;
@@ -35,6 +36,7 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     getblock::COMMAND,
     getblockhash::COMMAND,
     getblockheader::COMMAND,
+    getchainstates::COMMAND,
     getchaintips::COMMAND,
     getdifficulty::COMMAND,
     getdeploymentinfo::COMMAND,

@@ -32,7 +32,8 @@ impl Manager {
             Err(error) => {
                 self.sources.remove(&hash);
                 return Err(match error {
-                    kernel::Error::Decode(text) => Fault::Malformed(text),
+                    // Core reads what comes from peers out of another kind of stream, and logs say so.
+                    kernel::Error::Decode(text) => Fault::Malformed(text.replace("SpanReader", "DataStream")),
                     other => other.into(),
                 });
             }
