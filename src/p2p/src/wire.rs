@@ -67,16 +67,19 @@ pub(crate) fn skip(input: &mut &[u8], count: usize) -> Result<(), WireError> {
     Ok(())
 }
 
+/// The flag of a transaction with witnesses.
+const WITNESSES: u8 = 1;
+
 /// Walks over a transaction and finds out whether it has bytes for all that its counts promise. What reads it afterwards
 /// makes room by those counts.
 pub(crate) fn check_transaction(mut input: &[u8]) -> Result<(), WireError> {
     let input = &mut input;
     skip(input, 4)?;
     let mut inputs = take_covered(input, 41)?;
-    // No input where the first would be stands for the form with witnesses (BIP144); a flag follows.
-    let with_witnesses = inputs == 0;
-    if with_witnesses {
-        skip(input, 1)?;
+    // No input where the first would be stands for a form with more (BIP144), of which flags follow.
+    let mut flags: u8 = 0;
+    if inputs == 0 {
+        flags = take(input)?;
         inputs = take_covered(input, 41)?;
     }
     for _ in 0..inputs {
@@ -88,12 +91,21 @@ pub(crate) fn check_transaction(mut input: &[u8]) -> Result<(), WireError> {
         skip(input, 8)?;
         skip_bytes(input)?;
     }
-    if with_witnesses {
+    if flags & WITNESSES != 0 {
+        let mut values = 0;
         for _ in 0..inputs {
-            for _ in 0..take_covered(input, 1)? {
+            let count = take_covered(input, 1)?;
+            values += count;
+            for _ in 0..count {
                 skip_bytes(input)?;
             }
         }
+        if values == 0 {
+            return Err(WireError::Malformed("Superfluous witness record".to_owned()));
+        }
+    }
+    if flags & !WITNESSES != 0 {
+        return Err(WireError::Malformed("Unknown transaction optional data".to_owned()));
     }
     skip(input, 4)
 }
@@ -180,6 +192,13 @@ mod tests {
         bytes.extend([0; 41]);
         bytes.extend([0, 0xfe, 0x00, 0x09, 0x3d, 0x00, 0, 0, 0, 0]);
         assert_eq!(check_transaction(&bytes), Err(end_of_data()));
+        // Without any, and with a flag nobody knows.
+        for (flags, text) in [(1, "Superfluous witness record"), (4, "Unknown transaction optional data")] {
+            let mut bytes = vec![2, 0, 0, 0, 0, flags, 1];
+            bytes.extend([0; 41]);
+            bytes.extend([0; 10]);
+            assert_eq!(check_transaction(&bytes), Err(WireError::Malformed(text.to_owned())));
+        }
     }
 
     #[test]

@@ -73,8 +73,6 @@ struct Shared {
     room: u32,
     timeout: Option<Duration>,
     wrong_password_delay: Duration,
-    /// A client that sends no more still gets its answer. Off where there are sockets: it is taken to be gone.
-    half_close: bool,
     /// New requests are turned away.
     rejecting: AtomicBool,
 }
@@ -93,7 +91,6 @@ impl Shared {
             room,
             timeout: config.timeout,
             wrong_password_delay: WRONG_PASSWORD_DELAY,
-            half_close: false,
             rejecting: AtomicBool::new(false),
         })
     }

@@ -50,7 +50,7 @@ impl Loopback {
         };
         let (auth, _) = Auth::new(&config).expect("a password is enough");
         let mut shared = Shared::new(config, auth).expect("there are threads");
-        (shared.wrong_password_delay, shared.half_close) = (Duration::ZERO, true);
+        shared.wrong_password_delay = Duration::ZERO;
         shared.registry.add(control::commands(&shared.registry, || {}));
         shared.registry.finish_warmup();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there are sockets");

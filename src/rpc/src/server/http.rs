@@ -141,7 +141,8 @@ pub(super) async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'stati
     let stream = TokioIo::new(Stream::new(stream, activity.clone()));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .half_close(shared.half_close)
+        // A client that sends no more may still read; and what it has asked for is done in any case.
+        .half_close(true)
         // Our own clock also covers bodies and idle connections.
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
