@@ -69,6 +69,10 @@ impl Client {
         if matches!(address.as_str(), "unix" | "unix:") {
             return Err(Failure::invalid(format!("'{address}' names no socket: unix: and its path are needed")));
         }
+        // Which would be made, and looked for, wherever the program happens to run.
+        if address.starts_with("tls") {
+            return Err(Failure::invalid(format!("'{address}' needs keys, which this library has no place for")));
+        }
         let limit = Limit::new(timeout);
         // What a relative path starts at is the current directory.
         let connected = signals::blocked(|| ipc::connect_within(&address, Path::new(""), "node", limit.left()));

@@ -42,7 +42,7 @@ impl From<ipc::Error> for Failure {
             ipc::Error::Connect { source } if source.kind() == std::io::ErrorKind::WouldBlock => {
                 return Failure::new(mp_code::MP_TIMED_OUT, "the node is too busy to take connections");
             }
-            ipc::Error::Connect { .. } => mp_code::MP_CONNECT,
+            ipc::Error::Connect { .. } | ipc::Error::Refused { .. } => mp_code::MP_CONNECT,
             ipc::Error::Setup(cause) => {
                 return Failure::new(mp_code::MP_FAILED, format!("{error}: {cause}"));
             }

@@ -158,6 +158,7 @@ fn wrong_arguments_are_named() {
             format!("'{wrong}' names no socket: unix: and its path are needed")
         );
     }
+    assert_eq!(refused(c"tls:a:1".as_ptr()).1, "'tls:a:1' needs keys, which this library has no place for");
     let (code, said) = refused(text(&format!("unix:/{}", "x".repeat(200))).as_ptr());
     assert!(code == mp_code::MP_INVALID && said.ends_with("exceeded maximum socket path length"), "{said}");
     assert_eq!(
