@@ -120,7 +120,7 @@ impl JsonRpc {
     pub fn answer(&self, request: &str, uri: &str, user: &str) -> String {
         let origin = jsonrpc::Origin { user, uri, peer: "ipc" };
         let (_, reply) = jsonrpc::answer(&self.registry, &self.auth, origin, request.as_bytes());
-        reply.unwrap_or_default().to_string()
+        reply.unwrap_or_else(|| "null".to_owned())
     }
 }
 
