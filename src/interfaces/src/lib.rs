@@ -21,6 +21,7 @@ mod echo;
 mod error;
 mod identity;
 mod init;
+mod ipc_info;
 mod mining;
 mod mining_v30;
 mod rpc;
@@ -36,6 +37,7 @@ pub use echo::Echo;
 pub use error::{BoxFuture, Error, Result};
 pub use identity::{Identity, Skew};
 pub use init::{ClientV30, Init, ProcessConfig, Setting};
+pub use ipc_info::{IpcInfo, IpcMethod, IpcObjects, IpcSide};
 pub use mining::{
     BlockCheck, BlockCheckOptions, BlockCreateOptions, BlockTemplate, BlockWaitOptions, CoinbaseTx, Mining, TipRef,
 };

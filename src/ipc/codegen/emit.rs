@@ -59,9 +59,12 @@ impl<'a> Glue<'a> {
         let mut errors = Vec::new();
         let pairs = matching::interfaces(self.native, self.schema, &mut errors);
         self.errors.append(&mut errors);
+        let tables: String =
+            pairs.iter().map(|(found, _)| format!("&{}, ", super::snake(&found.name).to_uppercase())).collect();
         for (found, interface) in pairs {
             self.interface(found, interface);
         }
+        self.line(&format!("/// The method tables of all interfaces.\npub static ALL: &[&Interface] = &[{tables}];"));
         while let Some(name) = self.todo.pop_front() {
             self.conversions(&name);
         }

@@ -18,6 +18,7 @@ mod convert;
 mod error;
 mod event_loop;
 mod glue;
+mod info;
 mod inherit;
 mod limits;
 mod listen;
@@ -40,10 +41,17 @@ pub mod client {
     };
 }
 
+/// Method tables of all interfaces, for tests that go through them.
+#[doc(hidden)]
+pub fn tables() -> &'static [&'static multiprocess::Interface] {
+    glue::ALL
+}
+
 pub use address::{BindAddress, Place};
 pub use connect::{Connected, connect, connect_as, connect_client, connect_within};
 pub use error::{Error, Result};
 pub use event_loop::host;
+pub use info::info;
 pub use limits::Limits;
 pub use listen::{Guest, Listener, listen};
 pub use multiprocess::{CancelToken, Host};

@@ -51,7 +51,10 @@ impl Server {
     }
 
     /// Like [`Self::start`], with limits.
-    pub(crate) fn start_with(socket: impl Into<OwnedFd>, options: Options, init: Arc<dyn Init>) -> Result<Server> {
+    ///
+    /// # Errors
+    /// If nothing can be set up.
+    pub fn start_with(socket: impl Into<OwnedFd>, options: Options, init: Arc<dyn Init>) -> Result<Server> {
         let stream = UnixStream::from(socket.into());
         let service = Arc::new(InitServer::new(init));
         let connection =
@@ -68,7 +71,7 @@ impl Server {
     }
 
     /// Returns the connection; a copy keeps it open.
-    pub(crate) fn connection(&self) -> &multiprocess::Connection {
+    pub fn connection(&self) -> &multiprocess::Connection {
         &self.connection
     }
 

@@ -10,6 +10,7 @@ use crate::connection::Shared;
 use crate::deadline;
 use crate::event_loop::{CallCommand, Command};
 use crate::message::{Draft, Incoming};
+use crate::metrics::{self, Counted, Side};
 use crate::reply::Reply;
 use crate::thread::{self, AnswerTo};
 use crate::trace::{self, Short};
@@ -117,6 +118,7 @@ fn call(
     let start = trace::enabled().then(Instant::now);
     let deadline = deadline::of_call(limit.or_else(|| shared.options.deadline_of(method)));
     let message = draft.finish();
+    let counted = metrics::Call::begin(Side::Client, method, &message);
 
     thread.enter(ticket);
     let mut id = 0;
@@ -140,6 +142,7 @@ fn call(
         reactor.push(Command::Cancel { connection: shared.id, ticket });
         thread::part_with(&thread);
     }
+    counted.end(&result);
     if let Some(start) = start {
         trace::received(&shared.options.peer, id, method.name, start, result.as_ref().err());
     }
@@ -160,12 +163,14 @@ impl Drop for Held {
 pub struct Proxy {
     object: Object,
     interface: &'static Interface,
+    #[expect(dead_code, reason = "its life is what counts")]
+    counted: Counted,
 }
 
 impl Proxy {
     /// Takes an object to have this interface.
     pub fn new(object: Object, interface: &'static Interface) -> Self {
-        Proxy { object, interface }
+        Proxy { object, interface, counted: Counted::new(Side::Client, interface) }
     }
 
     /// Returns the object's handle.

@@ -14,6 +14,7 @@ use futures::channel::oneshot;
 use crate::connection::Shared;
 use crate::event_loop::{CallCommand, Command};
 use crate::message::{Incoming, Message};
+use crate::metrics::{self, Side};
 use crate::object::next_ticket;
 use crate::thread::{Answer, AnswerTo, ThreadContext};
 use crate::trace::{self, Short};
@@ -62,6 +63,7 @@ pub struct Reply {
     ticket: u64,
     id: u64,
     start: Option<Instant>,
+    counted: metrics::Call,
     done: bool,
 }
 
@@ -77,6 +79,7 @@ impl Reply {
         let lane = shared.lanes.enter(shared.options.lanes);
         let (answer, receiver) = AnswerTo::future();
         let start = trace::enabled().then(Instant::now);
+        let counted = metrics::Call::begin(Side::Client, method, &message);
         let ticket = next_ticket();
         let mut id = 0;
         let thread = lane.clone();
@@ -87,7 +90,7 @@ impl Reply {
         if start.is_some() {
             trace::sent(&shared.options.peer, id, method.name, arguments);
         }
-        Reply { receiver, shared, method, lane, ticket, id, start, done: false }
+        Reply { receiver, shared, method, lane, ticket, id, start, counted, done: false }
     }
 
     fn finish(&mut self) {
@@ -105,6 +108,7 @@ impl Future for Reply {
         }
         let answer = ready!(Pin::new(&mut self.receiver).poll(cx)).unwrap_or(Err(Error::Disconnected));
         self.finish();
+        self.counted.end(&answer);
         if let Some(start) = self.start {
             trace::received(&self.shared.options.peer, self.id, self.method.name, start, answer.as_ref().err());
         }

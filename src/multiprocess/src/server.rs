@@ -19,6 +19,7 @@ use crate::connection::Serving;
 use crate::event_loop::{Command, Reactor};
 use crate::gate::{Gate, Opener};
 use crate::message::{Draft, Imports, Incoming, Message};
+use crate::metrics::{self, Counted, Side};
 use crate::peer::Peer;
 use crate::service::CallTrace;
 use crate::thread::{ThreadContext, with_caller};
@@ -29,12 +30,20 @@ use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_c
 pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
     let interface = service.interface();
     peer.objects.set(peer.objects.get() + 1);
-    new_client_from_rc(Rc::new(ObjectServer { peer: peer.clone(), interface, service: RefCell::new(Some(service)) }))
+    let counted = Counted::new(Side::Server, interface);
+    new_client_from_rc(Rc::new(ObjectServer {
+        peer: peer.clone(),
+        counted,
+        interface,
+        service: RefCell::new(Some(service)),
+    }))
 }
 
 /// A local object as the RPC system calls it, whatever its interface.
 pub(crate) struct ObjectServer {
     peer: Rc<Peer>,
+    #[expect(dead_code, reason = "its life is what counts")]
+    counted: Counted,
     interface: &'static Interface,
     service: RefCell<Option<Arc<dyn Service>>>,
 }
@@ -305,6 +314,7 @@ impl Work {
             log::debug!(target: "ipc", "{peer} IPC server request #{call} canceled before it could be executed");
             return;
         }
+        let counted = metrics::Call::begin(Side::Server, method, &message);
         let start = trace::enabled().then(Instant::now);
         let trace = start.map(|_| CallTrace {
             id: call,
@@ -319,6 +329,7 @@ impl Work {
         let Outcome { result, text, leftovers } = outcome.unwrap_or_else(|panic| {
             Outcome::refuse(Error::failed(format!("{} panicked: {}", method.name, panic_text(&*panic))))
         });
+        counted.end(&result);
         if let Some(start) = start {
             let time = trace::micros(start.elapsed());
             let status = match &result {
