@@ -45,6 +45,10 @@ def run(t):
     t.need("bitcoin-cli")
     node = t.node()
     if not t.split:
+        t.step("calls between processes are counted where there are none, too")
+        node.start()
+        equal(node.rpc.getipcinfo(), {"methods": [], "objects": []})
+        node.stop()
         t.step("the monolith has no such option")
         node.refuses_to_start("Error: Error parsing command line arguments: Invalid parameter -ipcbind=unix", "-ipcbind=unix")
         return
@@ -59,6 +63,9 @@ def run(t):
 
     t.step("the default socket, for its owner alone")
     node.start("-ipcbind=unix", "-debug=ipc")
+    methods = {(m["method"], m["side"]): m for m in node.rpc.getipcinfo()["methods"]}
+    check(methods["Init.makeWalletLoader", "client"]["calls"] == 1, methods)
+    check(any(side == "server" and name.startswith("Chain.") for name, side in methods), methods)
     contains(node.log_text(), f"Listening for IPC requests on address unix:{path}\n")
     equal(mode(path), 0o600)
     node.mine(1)

@@ -88,6 +88,8 @@ pub struct Parties {
     pub listen: Option<Listen>,
     /// Makes what the HTTP server's thread does besides, where the wallet's answers come over a socket.
     pub companion: Option<CompanionFactory>,
+    /// Tells what was counted of calls between processes, in a program that makes any.
+    pub counted: Option<rpc::ipcinfo::Counted>,
 }
 
 /// Runs a node from its command line, the program's name included, until it is asked to stop.
@@ -181,7 +183,7 @@ fn information(args: &Args) -> Option<String> {
 fn start(
     args: &Arc<Args>,
     shutdown: &Arc<Shutdown>,
-    Parties { wallet, listen, companion }: Parties,
+    Parties { wallet, listen, companion, counted }: Parties,
     start_time: i64,
     running: &mut Running,
 ) -> Result<(), Failure> {
@@ -222,6 +224,7 @@ fn start(
             shutdown.request();
         }
     }));
+    registry.add(rpc::ipcinfo::commands(counted));
     ui::on_progress(Some(Box::new({
         let registry = registry.clone();
         move |status| registry.set_warmup(status)

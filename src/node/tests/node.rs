@@ -114,7 +114,7 @@ impl Node {
             node::run(
                 argv.into_iter().map(Into::into).collect(),
                 Program::BitcoinNode,
-                node::Parties { wallet: Some(factory), listen: Some(listen), companion: None },
+                node::Parties { wallet: Some(factory), listen: Some(listen), companion: None, counted: None },
             )
         });
         let clients = reached.recv_timeout(Duration::from_secs(60)).expect("the node listens");

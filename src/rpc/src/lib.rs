@@ -11,6 +11,7 @@ pub mod code;
 pub mod command;
 pub mod control;
 mod error;
+pub mod ipcinfo;
 pub mod json;
 mod registry;
 pub mod remote;

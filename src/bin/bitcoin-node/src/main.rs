@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         wallet: Some(Box::new(wallet_process::start)),
         listen: Some(Box::new(listen::listen)),
         companion: Some(Box::new(companion::make)),
+        counted: Some(Box::new(ipc::info)),
     };
     node::run(std::env::args_os().collect(), Program::BitcoinNode, parties)
 }
