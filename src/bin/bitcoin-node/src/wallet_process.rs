@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use interfaces::{
-    BoxFuture, Chain, CreateWallet, Error, Identity, Init, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest, Setting,
-    Wallet, WalletError, WalletLoader,
+    BoxFuture, Chain, CreateWallet, Error, Identity, Init, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest,
+    Setting, Wallet, WalletError, WalletLoader,
 };
 use ipc::{Pauses, Reconnecting};
 
