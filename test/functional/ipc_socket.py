@@ -63,6 +63,8 @@ def run(t):
 
     t.step("the default socket, for its owner alone")
     node.start("-ipcbind=unix", "-debug=ipc")
+    node.rpc.createwallet("counted")
+    node.rpc.unloadwallet("counted")
     methods = {(m["method"], m["side"]): m for m in node.rpc.getipcinfo()["methods"]}
     check(methods["Init.makeWalletLoader", "client"]["calls"] == 1, methods)
     check(any(side == "server" and name.startswith("Chain.") for name, side in methods), methods)
