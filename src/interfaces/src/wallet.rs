@@ -20,6 +20,11 @@ pub trait WalletLoader: Send + Sync {
     /// Executes one RPC command; the result is JSON text.
     fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, RpcError>>;
 
+    /// Says whether there are commands that [`Self::execute_rpc_async`] takes.
+    fn runs_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Like [`Self::execute_rpc`] without keeping the calling thread, where the work is done elsewhere.
     fn execute_rpc_async(&self, _request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
         None

@@ -148,10 +148,13 @@ fn add(native: &mut Native, item: Item) -> Result<(), String> {
             let (mut methods, mut started) = (Vec::new(), Vec::new());
             for inner in item.items {
                 let TraitItem::Fn(function) = inner else { continue };
-                // No method of its own: it says how another can be called.
+                // No method of its own: it says how others can be called.
                 let ident = function.sig.ident.to_string();
                 if let Some(of) = ident.strip_suffix(ASYNC).filter(|_| function.default.is_some()) {
                     started.push(of.to_owned());
+                    continue;
+                }
+                if function.default.is_some() && !returns_result(&function.sig.output) {
                     continue;
                 }
                 let context = format!("{name}.{}", function.sig.ident);
@@ -202,6 +205,10 @@ fn named(fields: impl Iterator<Item = (Option<syn::Ident>, Type)>, context: &str
             Ok(Field { name, ty })
         })
         .collect()
+}
+
+fn returns_result(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, result) if path(result).is_ok_and(|(name, _)| name == "Result"))
 }
 
 fn method(signature: syn::Signature) -> Result<Method, String> {

@@ -1,7 +1,6 @@
 //! Commands served by the wallet side, here or in another process, as one more set of commands.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bitcoin::BlockHash;
@@ -17,8 +16,6 @@ pub struct WalletCommands {
     loader: Arc<dyn interfaces::WalletLoader>,
     /// Returns the tip of the active chain.
     tip: Box<dyn Fn() -> Option<BlockHash> + Send + Sync>,
-    /// The loader wants the caller's thread for its commands, as the first one showed.
-    here: AtomicBool,
     /// Help texts seen so far: they never change, and listing all of them would be a call each.
     help: Mutex<HashMap<String, Option<String>>>,
 }
@@ -30,7 +27,7 @@ impl WalletCommands {
         loader: Arc<dyn interfaces::WalletLoader>,
         tip: impl Fn() -> Option<BlockHash> + Send + Sync + 'static,
     ) -> Self {
-        WalletCommands { loader, tip: Box::new(tip), here: AtomicBool::new(false), help: Mutex::default() }
+        WalletCommands { loader, tip: Box::new(tip), help: Mutex::default() }
     }
 
     fn request(&self, request: &Request) -> interfaces::RpcRequest {
@@ -83,13 +80,11 @@ impl CommandSet for WalletCommands {
     }
 
     fn runs_elsewhere(&self) -> bool {
-        !self.here.load(Ordering::Relaxed)
+        self.loader.runs_elsewhere()
     }
 
     fn start(&self, request: &Request) -> Option<Started> {
-        let started = self.loader.execute_rpc_async(&self.request(request));
-        self.here.store(started.is_none(), Ordering::Relaxed);
-        let started = started?;
+        let started = self.loader.execute_rpc_async(&self.request(request))?;
         Some(Box::pin(async move { RawValue::from_string(started.await.map_err(unreachable)??).map_err(unreadable) }))
     }
 }

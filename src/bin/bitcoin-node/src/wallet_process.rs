@@ -201,6 +201,10 @@ impl WalletLoader for WalletProcess {
         self.loader()?.execute_rpc(request)
     }
 
+    fn runs_elsewhere(&self) -> bool {
+        true
+    }
+
     fn execute_rpc_async(&self, request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
         // Without it, the call is made on a thread, which has something to do afterwards or an error to give.
         if OPENING.contains(&request.method.as_str()) {
