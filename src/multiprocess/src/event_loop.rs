@@ -290,8 +290,10 @@ impl Host {
     pub fn turn(&self) -> std::io::Result<()> {
         let mut space = [const { MaybeUninit::uninit() }; EVENTS];
         let reactor = &self.owner.reactor;
-        // Until nothing is left, for those who are told only of changes.
-        while reactor.poll(&mut space, Some(&Timespec::default()))? > 0 {
+        // All there is now, for those who are told only of changes: what comes later is one.
+        let mut more = true;
+        while more {
+            more = reactor.poll(&mut space, Some(&Timespec::default()))? == EVENTS;
             reactor.run_pending();
         }
         Ok(())
