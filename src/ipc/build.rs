@@ -21,41 +21,64 @@ fn main() -> ExitCode {
     }
 }
 
+/// What went wrong, if it was one thing.
+fn one(error: impl std::fmt::Display) -> Vec<String> {
+    vec![error.to_string()]
+}
+
+/// Traits and schemas that are matched with each other, and what is made of them.
+struct Pairing<'a> {
+    schemas: &'a Path,
+    traits: &'a Path,
+    /// Path of the module with the schemas' types, in the crate that has the glue.
+    home: &'a [&'a str],
+    /// Name of the file with the glue.
+    glue: &'a str,
+}
+
 fn run() -> Result<(), Vec<String>> {
-    let one = |error: String| vec![error];
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set".to_owned()))?);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let (schemas, sources) = (root.join("schemas"), root.join("src/interfaces/src"));
-    for watched in [&schemas, &sources, &PathBuf::from("codegen"), &PathBuf::from("codegen.rs")] {
+    let (schemas, traits) = (root.join("schemas"), root.join("src/interfaces/src"));
+    let probe = Path::new("tests/probe");
+    for watched in [&schemas, &traits, probe, Path::new("codegen"), Path::new("codegen.rs")] {
         println!("cargo::rerun-if-changed={}", watched.display());
     }
-
     let compiler = xtask::find::capnp().map_err(|error| one(format!("{error:#}")))?.compiler;
     // For the tests of the generator, which compile schemas of their own.
     println!("cargo::rustc-env=IPC_CAPNP={}", compiler.display());
-    let request = out.join("request.bin");
+
+    let protocol = Pairing { schemas: &schemas, traits: &traits, home: &["schema"], glue: "glue.rs" };
+    // What tests and benchmarks call; the library does not contain it.
+    let probe = Pairing { schemas: probe, traits: probe, home: &["probe", "schema"], glue: "probe.rs" };
+    [protocol, probe].iter().try_for_each(|pairing| generate(pairing, &compiler, &schemas))
+}
+
+/// Compiles schemas and generates the glue to their traits.
+fn generate(pairing: &Pairing<'_>, compiler: &Path, imports: &Path) -> Result<(), Vec<String>> {
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or_else(|| one("OUT_DIR is not set"))?);
+    let request = out.join(pairing.glue).with_extension("bin");
     let mut command = capnpc::CompilerCommand::new();
     command
         .capnp_executable(compiler)
         .no_standard_import()
-        .import_path(&schemas)
-        .src_prefix(&schemas)
-        .default_parent_module(vec!["schema".to_owned()])
+        .import_path(imports)
+        .src_prefix(pairing.schemas)
+        .default_parent_module(pairing.home.iter().map(|&name| name.to_owned()).collect())
         .crate_provides("multiprocess", [PROXY])
         .raw_code_generator_request_path(&request);
-    for file in files(&schemas, "capnp").map_err(one)? {
+    for file in files(pairing.schemas, "capnp").map_err(one)? {
         command.file(file);
     }
-    command.run().map_err(|error| one(error.to_string()))?;
+    command.run().map_err(one)?;
 
     let mut texts = Vec::new();
-    for file in files(&sources, "rs").map_err(one)? {
+    for file in files(pairing.traits, "rs").map_err(one)? {
         let text = std::fs::read_to_string(&file).map_err(|error| one(format!("{}: {error}", file.display())))?;
         texts.push((file.file_name().unwrap_or_default().to_string_lossy().into_owned(), text));
     }
-    let request = std::fs::read(&request).map_err(|error| one(error.to_string()))?;
-    let glue = codegen::generate(&texts, &request)?;
-    std::fs::write(out.join("glue.rs"), glue).map_err(|error| one(error.to_string()))
+    let request = std::fs::read(&request).map_err(one)?;
+    let glue = codegen::generate(&texts, &request, &format!("crate::{}", pairing.home.join("::")))?;
+    std::fs::write(out.join(pairing.glue), glue).map_err(one)
 }
 
 /// The files of a directory with this ending, sorted.

@@ -22,10 +22,12 @@ pub mod types;
 
 /// Generates the glue, or says where traits and schemas differ.
 ///
-/// `sources` are the Rust files of the `interfaces` crate with their names, `request` is what `capnp compile -o-` wrote.
-pub fn generate(sources: &[(String, String)], request: &[u8]) -> Result<String, Vec<String>> {
+/// `sources` are the Rust files of the `interfaces` crate with their names, `request` is what `capnp compile -o-` wrote,
+/// `home` the path of the module with capnpc's types.
+pub fn generate(sources: &[(String, String)], request: &[u8], home: &str) -> Result<String, Vec<String>> {
     let native = native::parse(sources).map_err(|error| vec![error])?;
-    let schema = schema::load(request).map_err(|error| vec![format!("cannot read the compiled schemas: {error}")])?;
+    let schema =
+        schema::load(request, home).map_err(|error| vec![format!("cannot read the compiled schemas: {error}")])?;
     let mut glue = emit::Glue::new(&native, &schema);
     glue.run();
     glue.finish()

@@ -139,8 +139,8 @@ impl Ty {
     }
 }
 
-/// Reads what `capnp compile -o-` wrote.
-pub fn load(mut request: &[u8]) -> capnp::Result<Schema> {
+/// Reads what `capnp compile -o-` wrote; capnpc's types are in the module `home`.
+pub fn load(mut request: &[u8], home: &str) -> capnp::Result<Schema> {
     let mut options = ReaderOptions::new();
     options.traversal_limit_in_words(None);
     let message = capnp::serialize::read_message(&mut request, options)?;
@@ -166,7 +166,7 @@ pub fn load(mut request: &[u8]) -> capnp::Result<Schema> {
             }
             continue;
         }
-        let module = context.get_qualified_module(id).replacen("crate::", "crate::schema::", 1);
+        let module = context.get_qualified_module(id).replacen("crate", home, 1);
         let display = node.get_display_name()?.to_string()?;
         match node.which()? {
             node::Interface(inner) => {

@@ -23,7 +23,7 @@ fn generate(name: &str, rust: &str, schema: &str) -> Result<String, Vec<String>>
         .output()
         .unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-    codegen::generate(&[("test.rs".to_owned(), rust.to_owned())], &compiled.stdout)
+    codegen::generate(&[("test.rs".to_owned(), rust.to_owned())], &compiled.stdout, "crate::schema")
 }
 
 const ECHO: &str = "interface Echo $Proxy.wrap(\"Echo\") {\n";

@@ -1,0 +1,75 @@
+//! An interface of tests and benchmarks, made by the generator that makes those of the protocol: what that can do is
+//! called here from end to end. Its trait is in `probe/traits.rs`, its schema in `probe/probe.capnp`.
+#![allow(dead_code, reason = "each of the programs that have it uses a part")]
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use multiprocess::{Connection, EventLoop, Options};
+
+#[path = "../src/convert.rs"]
+mod convert;
+#[path = "../src/redact.rs"]
+mod redact;
+#[path = "../src/show.rs"]
+mod show;
+#[path = "probe/traits.rs"]
+pub mod traits;
+
+/// The schema's types, made by capnpc.
+#[allow(unused_qualifications, clippy::all, clippy::unwrap_used, reason = "generated")]
+pub mod schema {
+    pub mod probe_capnp {
+        include!(concat!(env!("OUT_DIR"), "/probe_capnp.rs"));
+    }
+}
+
+/// The generated client, server and table.
+#[allow(unused_imports, unused_mut, unused_variables, clippy::all, reason = "generated")]
+mod glue {
+    use std::fmt::{self, Write};
+    use std::sync::Arc;
+
+    use capnp::capability::FromClientHook;
+    use multiprocess::{
+        Draft, Error, Exports, Imports, Incoming, Interface, Kind, Method, Object, Proxy, ServerCall, Service, Short,
+    };
+
+    use super::show::Show;
+    use super::traits as interfaces;
+    use super::{convert, redact};
+
+    include!(concat!(env!("OUT_DIR"), "/probe.rs"));
+}
+
+pub use glue::{PROBE, ProbeClient, ProbeServer};
+pub use traits::Probe;
+
+/// Does what the methods say.
+pub struct Local;
+
+impl Probe for Local {
+    fn bytes(&self, size: u64) -> traits::Result<Vec<u8>> {
+        Ok(vec![b'x'; size as usize])
+    }
+
+    fn take(&self, bytes: Vec<u8>) -> traits::Result<u64> {
+        Ok(bytes.len() as u64)
+    }
+
+    fn floats(&self, single: f32, double: f64) -> traits::Result<Vec<f64>> {
+        Ok(vec![f64::from(single), double])
+    }
+}
+
+/// Serves `probe` over a socket.
+pub fn serve(stream: UnixStream, probe: impl Probe + 'static, options: Options) -> Connection {
+    Connection::serve(&EventLoop::start().unwrap(), stream, Arc::new(ProbeServer::new(Arc::new(probe))), options)
+        .unwrap()
+}
+
+/// The probe at the other end of a socket.
+pub fn connect(stream: UnixStream, options: Options) -> (Connection, Arc<ProbeClient>) {
+    let (connection, object) = Connection::connect(&EventLoop::start().unwrap(), stream, &PROBE, options).unwrap();
+    (connection, ProbeClient::client(object))
+}
