@@ -1,34 +1,16 @@
 """The Python program of doc/examples, which knows nothing but pycapnp and the installed schemas, on a live node."""
 
 import json
-import os
-import subprocess
-import sys
 
-from framework.install import Example, Installation
+from framework.install import Example, Installation, interpreter
 from framework.programs import ROOT
 from framework.scenario import main
 from framework.util import check, equal
 
 
-def interpreter():
-    """A Python that has pycapnp: this one, or the one that `cargo xtask test` makes; `None` if there is none."""
-    for python in (sys.executable, ROOT / "build/python/bin/python"):
-        try:
-            done = subprocess.run([python, "-c", "import capnp; capnp.AsyncIoStream"], capture_output=True, check=False)
-        except OSError:
-            continue
-        if done.returncode == 0:
-            return python
-    return None
-
-
 def run(t):
     t.skip_unless_split()
-    python = interpreter()
-    if python is None:
-        check(not os.environ.get("CI"), "pycapnp is not there, and cargo xtask test should have installed it")
-        t.skip("there is no pycapnp (2.0 or later); cargo xtask test installs it, or pip install pycapnp does")
+    python = interpreter(t)
     there = Installation(t.directory / "installed")
     node = t.node()
     node.start("-ipcbind=unix")

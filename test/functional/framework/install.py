@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 from .programs import ROOT
 from .util import Failure, check
@@ -14,6 +15,19 @@ def run(*command, **options):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     check(done.returncode == 0, f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-3000:]}")
     return done.stdout
+
+
+def interpreter(t):
+    """A Python that has pycapnp: this one, or the one that `cargo xtask test` makes. Skips the test if there is none."""
+    for python in (sys.executable, ROOT / "build/python/bin/python"):
+        try:
+            done = subprocess.run([python, "-c", "import capnp; capnp.AsyncIoStream"], capture_output=True, check=False)
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return python
+    check(not os.environ.get("CI"), "pycapnp is not there, and cargo xtask test should have installed it")
+    return t.skip("there is no pycapnp (2.0 or later); cargo xtask test installs it, or pip install pycapnp does")
 
 
 class Installation:
