@@ -7,6 +7,8 @@
 //! Names are matched `snake_case` to `camelCase`. **Invariant:** whatever one side has and the other lacks is an error
 //! that names both; nothing is skipped.
 
+#[path = "codegen/containers.rs"]
+pub mod containers;
 #[path = "codegen/emit.rs"]
 pub mod emit;
 #[path = "codegen/matching.rs"]

@@ -22,7 +22,41 @@ pub struct Glue<'a> {
     pub(super) shown: BTreeSet<String>,
 }
 
-/// Rust expressions that differ between a field of a struct and an element of a list.
+/// Where a value is put: a field of the builder `out`, or element `index` of the builder `list`.
+#[derive(Clone, Copy)]
+pub enum Slot<'s> {
+    Field(&'s str),
+    Element,
+}
+
+impl Slot<'_> {
+    /// Code that puts a value there that needs no more than that.
+    fn set(self, value: &str) -> String {
+        match self {
+            Slot::Field(name) => format!("out.set_{name}({value});"),
+            Slot::Element => format!("list.set(index, {value});"),
+        }
+    }
+
+    /// An expression for the builder of a list or of bytes there.
+    pub(super) fn list(self, length: &str) -> String {
+        match self {
+            Slot::Field(name) => format!("out.reborrow().init_{name}({length})"),
+            Slot::Element => format!("list.reborrow().init(index, {length})"),
+        }
+    }
+
+    /// An expression for the builder of a struct there.
+    pub(super) fn structure(self) -> String {
+        match self {
+            Slot::Field(name) => format!("out.reborrow().init_{name}()"),
+            Slot::Element => "list.reborrow().get(index)".to_owned(),
+        }
+    }
+}
+
+/// What two sides of a value are called in messages.
+#[derive(Clone)]
 pub struct Place {
     /// Where the value comes from or goes to, for messages.
     pub label: String,
@@ -74,7 +108,7 @@ impl<'a> Glue<'a> {
         if self.errors.is_empty() { Ok(self.out) } else { Err(self.errors) }
     }
 
-    fn mismatch(&mut self, place: &Place, ty: &Ty, other: &schema::Ty) {
+    pub(super) fn mismatch(&mut self, place: &Place, ty: &Ty, other: &schema::Ty) {
         self.error(format!("{} is {ty}, but {} is {}", place.label, place.other, self.describe(other)));
     }
 
@@ -112,78 +146,58 @@ impl<'a> Glue<'a> {
         }
     }
 
-    /// Code that sets `field` of the builder `out` from `value`, a reference.
+    /// Code that sets the field of this name of the builder `out` from `value`, a reference.
     pub fn set_field(&mut self, fields: &mut Fields<'_>, name: &str, label: &str, value: &str, ty: &Ty) -> String {
-        let key = camel(name);
-        let Some(field) = fields.expect(&key, label, self) else { return String::new() };
+        self.set_key(fields, &camel(name), label, value, ty)
+    }
+
+    /// Like [`Self::set_field`], with the name that the schema has.
+    pub(super) fn set_key(&mut self, fields: &mut Fields<'_>, key: &str, label: &str, value: &str, ty: &Ty) -> String {
+        let Some(field) = fields.expect(key, label, self) else { return String::new() };
         let place = Place { label: label.to_owned(), other: format!("{}.{key}", fields.of.display) };
         let rust = snake(&field.name);
+        let slot = Slot::Field(&rust);
         if let Ty::Option(inner) = ty {
-            let flag = fields.take(&format!("has{}", capital(&key)));
+            let flag = fields.take(&format!("has{}", capital(key)));
             if flag.is_none() && !field.ty.is_pointer() {
-                self.error(format!("{label} is {ty}, but {} has no field has{}", fields.of.display, capital(&key)));
+                self.error(format!("{label} is {ty}, but {} has no field has{}", fields.of.display, capital(key)));
                 return String::new();
             }
-            let set = self.set(&place, &rust, "value", inner, &field.ty);
+            let set = self.set(&place, slot, "value", inner, &field.ty);
             let flag = flag.map_or_else(String::new, |flag| format!("out.set_{}(true); ", snake(&flag.name)));
             return format!("if let Some(value) = {value} {{ {flag}{set} }}\n");
         }
-        self.set(&place, &rust, value, ty, &field.ty) + "\n"
+        self.set(&place, slot, value, ty, &field.ty) + "\n"
     }
 
-    pub(super) fn set(&mut self, place: &Place, field: &str, value: &str, ty: &Ty, other: &schema::Ty) -> String {
+    /// Code that puts `value`, a reference, in its place.
+    pub(super) fn set(&mut self, place: &Place, slot: Slot<'_>, value: &str, ty: &Ty, other: &schema::Ty) -> String {
         match (ty, other) {
-            (Ty::List(inner), schema::Ty::List(element)) => {
-                let set = self.set_element(place, inner, element);
-                format!(
-                    "let mut list = out.reborrow().init_{field}({value}.len() as u32); \
-                     for (index, item) in {value}.iter().enumerate() {{ let index = index as u32; {set} }}"
-                )
-            }
-            (Ty::Bitcoin(_), schema::Ty::Data) => {
-                format!("convert::write({value}, |size| out.reborrow().init_{field}(size));")
-            }
-            (Ty::Named(_), schema::Ty::Struct(_)) => match self.function(place, ty, other) {
-                Some(name) => format!("build_{name}({value}, out.reborrow().init_{field}(), exports)?;"),
-                None => String::new(),
+            (Ty::Bitcoin(_), schema::Ty::Data) => match slot {
+                Slot::Field(_) => format!("convert::write({value}, |size| {});", slot.list("size")),
+                Slot::Element => slot.set(&format!("&convert::bytes({value})")),
             },
-            (Ty::Object(name), schema::Ty::Interface(_)) => {
-                self.check_object(place, name, ty, other);
-                format!(
-                    "out.set_{field}(FromClientHook::new(exports.service(Arc::new({name}Server::new({value}.clone())))));"
-                )
-            }
-            _ => match self.scalar(place, value, ty, other) {
-                Some(value) => format!("out.set_{field}({value});"),
-                None => String::new(),
-            },
-        }
-    }
-
-    /// Code that sets element `index` of the builder `list` from `item`, a reference.
-    fn set_element(&mut self, place: &Place, ty: &Ty, other: &schema::Ty) -> String {
-        match (ty, other) {
-            (Ty::Option(inner), schema::Ty::Struct(id)) => {
-                let Some(holder) = self.schema.structs.get(id) else { return String::new() };
-                let mut fields = Fields::new(holder);
-                let set = self.set_field(&mut fields, "value", &place.label, "item", inner);
-                fields.finish(&place.label, self);
-                format!("if let Some(item) = item {{ let mut out = list.reborrow().get(index); {set} }}")
-            }
-            (Ty::Bitcoin(_), schema::Ty::Data) => "list.set(index, &convert::bytes(item));".to_owned(),
             (Ty::Option(inner), schema::Ty::Data) if inner.empty_is_none() => {
-                "if let Some(item) = item { list.set(index, &convert::bytes(item)); }".to_owned()
+                format!("if let Some(value) = {value} {{ {} }}", self.set(place, slot, "value", inner, other))
             }
             (Ty::Named(_), schema::Ty::Struct(_)) => match self.function(place, ty, other) {
-                Some(name) => format!("build_{name}(item, list.reborrow().get(index), exports)?;"),
+                Some(name) => format!("build_{name}({value}, {}, exports)?;", slot.structure()),
                 None => String::new(),
             },
             (Ty::Object(name), schema::Ty::Interface(_)) => {
                 self.check_object(place, name, ty, other);
-                format!("list.set(index, exports.service(Arc::new({name}Server::new(item.clone()))));")
+                let hook = format!("exports.service(Arc::new({name}Server::new({value}.clone())))");
+                match slot {
+                    Slot::Field(_) => slot.set(&format!("FromClientHook::new({hook})")),
+                    Slot::Element => slot.set(&hook),
+                }
             }
-            _ => match self.scalar(place, "item", ty, other) {
-                Some(value) => format!("list.set(index, {value});"),
+            (
+                Ty::List(_) | Ty::Set(..) | Ty::Map(..) | Ty::Tuple(_) | Ty::Option(_) | Ty::Result(..),
+                schema::Ty::List(_) | schema::Ty::Struct(_),
+            ) => self.set_container(place, slot, value, ty, other),
+            _ => match self.scalar(place, value, ty, other) {
+                Some(value) => slot.set(&value),
                 None => String::new(),
             },
         }
@@ -209,10 +223,14 @@ impl<'a> Glue<'a> {
         }
     }
 
-    /// An expression that reads `field` of the reader `from`.
+    /// An expression that reads the field of this name of the reader `from`.
     pub fn get_field(&mut self, fields: &mut Fields<'_>, name: &str, label: &str, ty: &Ty) -> String {
-        let key = camel(name);
-        let Some(field) = fields.expect(&key, label, self) else { return "todo".to_owned() };
+        self.get_key(fields, &camel(name), label, ty)
+    }
+
+    /// Like [`Self::get_field`], with the name that the schema has.
+    pub(super) fn get_key(&mut self, fields: &mut Fields<'_>, key: &str, label: &str, ty: &Ty) -> String {
+        let Some(field) = fields.expect(key, label, self) else { return "todo".to_owned() };
         let place = Place { label: label.to_owned(), other: format!("{}.{key}", fields.of.display) };
         let rust = snake(&field.name);
         let get = |glue: &mut Self, ty: &Ty| {
@@ -223,7 +241,7 @@ impl<'a> Glue<'a> {
         if let Ty::Option(inner) = ty
             && !(inner.empty_is_none() && matches!(field.ty, schema::Ty::Data))
         {
-            let condition = match fields.take(&format!("has{}", capital(&key))) {
+            let condition = match fields.take(&format!("has{}", capital(key))) {
                 Some(flag) => format!("from.get_{}()", snake(&flag.name)),
                 None => format!("from.has_{rust}()"),
             };
@@ -261,20 +279,10 @@ impl<'a> Glue<'a> {
                 let make = if self.concrete { "client" } else { "connect" };
                 format!("{name}Client::{make}(imports.object(FromClientHook::into_client_hook({from}))?)")
             }
-            (Ty::Option(inner), schema::Ty::Struct(id)) => {
-                let Some(holder) = self.schema.structs.get(id) else { return String::new() };
-                let get = self.get_field(&mut Fields::new(holder), "value", label, inner);
-                format!("{{ let from = {from}; if from.has_value() {{ Some({get}) }} else {{ None }} }}")
-            }
-            (Ty::List(inner), schema::Ty::List(element)) => {
-                let fallible = element.is_pointer() && !matches!(**element, schema::Ty::Struct(_));
-                let item = if fallible || matches!(**element, schema::Ty::Enum(_)) { "item?" } else { "item" };
-                let get = self.get(place, item, inner, element);
-                format!(
-                    "{{ let list = {from}; let mut items = Vec::with_capacity(list.len() as usize); \
-                     for item in list.iter() {{ items.push({get}); }} items }}"
-                )
-            }
+            (
+                Ty::List(_) | Ty::Set(..) | Ty::Map(..) | Ty::Tuple(_) | Ty::Option(_) | Ty::Result(..),
+                schema::Ty::List(_) | schema::Ty::Struct(_),
+            ) => self.get_container(place, from, ty, other),
             _ => {
                 self.mismatch(place, ty, other);
                 String::new()

@@ -236,14 +236,7 @@ impl<'a> Glue<'a> {
         let mut fields = Fields::new(results);
         let code = match ty {
             Ty::Unit => String::new(),
-            Ty::Result(ok, err) => {
-                let set_ok = match &**ok {
-                    Ty::Unit => String::new(),
-                    ok => self.set_field(&mut fields, "result", label, "value", ok),
-                };
-                let set_err = self.set_field(&mut fields, "error", label, "error", err);
-                format!("match &result {{ Ok(value) => {{ {set_ok} }} Err(error) => {{ {set_err} }} }}\n")
-            }
+            Ty::Result(ok, err) => self.set_result(&mut fields, label, "&result", ok, err),
             ty => match self.spread(results, ty) {
                 Some(found) => {
                     self.show_struct(found);
@@ -264,14 +257,7 @@ impl<'a> Glue<'a> {
         let mut fields = Fields::new(results);
         let code = match ty {
             Ty::Unit => "Ok(())".to_owned(),
-            Ty::Result(ok, err) => {
-                let get_ok = match &**ok {
-                    Ty::Unit => "()".to_owned(),
-                    ok => self.get_field(&mut fields, "result", label, ok),
-                };
-                let get_err = self.get_field(&mut fields, "error", label, err);
-                format!("if from.has_error() {{ return Ok(Err({get_err})); }}\nOk(Ok({get_ok}))")
-            }
+            Ty::Result(ok, err) => format!("Ok({})", self.get_result(&mut fields, label, ok, err)),
             ty => match self.spread(results, ty) {
                 Some(found) => format!("Ok({})", self.get_all(&mut fields, found)),
                 None => format!("Ok({})", self.get_field(&mut fields, "result", label, ty)),

@@ -72,6 +72,11 @@ pub enum Ty {
     Object(String),
     Option(Box<Ty>),
     List(Box<Ty>),
+    /// `BTreeSet` or `HashSet`.
+    Set(&'static str, Box<Ty>),
+    /// `BTreeMap` or `HashMap`.
+    Map(&'static str, Box<Ty>, Box<Ty>),
+    Tuple(Vec<Ty>),
     Result(Box<Ty>, Box<Ty>),
 }
 
@@ -81,6 +86,9 @@ pub const ASYNC: &str = "_async";
 /// Types of the bitcoin crate that travel as bytes.
 const BITCOIN: &[&str] =
     &["Txid", "Wtxid", "BlockHash", "TxMerkleNode", "Transaction", "Block", "Header", "ScriptBuf", "OutPoint", "TxOut"];
+
+/// Of so many it is known how they look in the trace.
+const MOST_IN_TUPLE: usize = 6;
 
 const NUMBERS: &[&str] = &["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64"];
 
@@ -98,17 +106,14 @@ impl fmt::Display for Concrete<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Ty::Object(name) => write!(f, "Arc<{name}Client>"),
-            Ty::Option(inner) => write!(f, "Option<{}>", Concrete(inner)),
-            Ty::List(inner) => write!(f, "Vec<{}>", Concrete(inner)),
-            Ty::Result(ok, err) => write!(f, "Result<{}, {}>", Concrete(ok), Concrete(err)),
-            other => other.fmt(f),
+            other => other.print(f, |ty| Concrete(ty).to_string()),
         }
     }
 }
 
-impl fmt::Display for Ty {
-    /// Prints the type as generated code names it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Ty {
+    /// Prints the type as generated code names it; `inner` prints what it is made of.
+    fn print(&self, f: &mut fmt::Formatter<'_>, inner: impl Fn(&Ty) -> String) -> fmt::Result {
         match self {
             Ty::Unit => f.write_str("()"),
             Ty::Bool => f.write_str("bool"),
@@ -122,10 +127,20 @@ impl fmt::Display for Ty {
             Ty::FeeRate => f.write_str("bitcoin::FeeRate"),
             Ty::Named(name) => write!(f, "interfaces::{name}"),
             Ty::Object(name) => write!(f, "Arc<dyn interfaces::{name}>"),
-            Ty::Option(inner) => write!(f, "Option<{inner}>"),
-            Ty::List(inner) => write!(f, "Vec<{inner}>"),
-            Ty::Result(ok, err) => write!(f, "Result<{ok}, {err}>"),
+            Ty::Option(of) => write!(f, "Option<{}>", inner(of)),
+            Ty::List(of) => write!(f, "Vec<{}>", inner(of)),
+            Ty::Set(kind, of) => write!(f, "{kind}<{}>", inner(of)),
+            Ty::Map(kind, key, value) => write!(f, "{kind}<{}, {}>", inner(key), inner(value)),
+            Ty::Tuple(of) if of.len() == 1 => write!(f, "({},)", inner(&of[0])),
+            Ty::Tuple(of) => write!(f, "({})", of.iter().map(inner).collect::<Vec<_>>().join(", ")),
+            Ty::Result(ok, err) => write!(f, "Result<{}, {}>", inner(ok), inner(err)),
         }
+    }
+}
+
+impl fmt::Display for Ty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f, Ty::to_string)
     }
 }
 
@@ -250,6 +265,10 @@ fn path(kind: &Type) -> Result<(String, Vec<Ty>), String> {
 fn ty(kind: &Type) -> Result<Ty, String> {
     match kind {
         Type::Tuple(tuple) if tuple.elems.is_empty() => return Ok(Ty::Unit),
+        Type::Tuple(tuple) if tuple.elems.len() > MOST_IN_TUPLE => {
+            return Err(format!("a tuple of more than {MOST_IN_TUPLE} cannot cross"));
+        }
+        Type::Tuple(tuple) => return Ok(Ty::Tuple(tuple.elems.iter().map(ty).collect::<Result<_, _>>()?)),
         Type::TraitObject(object) => {
             let name = object.bounds.iter().find_map(|bound| match bound {
                 TypeParamBound::Trait(bound) => bound.path.segments.last().map(|last| last.ident.to_string()),
@@ -270,6 +289,12 @@ fn ty(kind: &Type) -> Result<Ty, String> {
         ("Option", 1) => Ty::Option(Box::new(inner.remove(0))),
         ("Vec", 1) if inner[0] == Ty::Number("u8".to_owned()) => Ty::Bytes,
         ("Vec", 1) => Ty::List(Box::new(inner.remove(0))),
+        ("BTreeSet", 1) => Ty::Set("BTreeSet", Box::new(inner.remove(0))),
+        ("HashSet", 1) => Ty::Set("HashSet", Box::new(inner.remove(0))),
+        ("BTreeMap" | "HashMap", 2) => {
+            let value = Box::new(inner.remove(1));
+            Ty::Map(if name == "HashMap" { "HashMap" } else { "BTreeMap" }, Box::new(inner.remove(0)), value)
+        }
         ("Result", 2) => {
             let err = inner.remove(1);
             Ty::Result(Box::new(inner.remove(0)), Box::new(err))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::emit::{Glue, Place};
+use super::emit::{Glue, Place, Slot};
 use super::matching::Fields;
 use super::native::{Content, Enum, Struct};
 use super::schema;
@@ -173,7 +173,7 @@ impl Glue<'_> {
                     .expect("writing to a string");
                 }
                 (Content::One(ty), theirs) => {
-                    let set = self.set(&place, &member, "value", ty, theirs);
+                    let set = self.set(&place, Slot::Field(&member), "value", ty, theirs);
                     let fallible = theirs.is_pointer() || matches!(theirs, schema::Ty::Enum(_));
                     let get = self.get(&place, if fallible { "from?" } else { "from" }, ty, theirs);
                     writeln!(build, "{path}(value) => {{ {set} }}").expect("writing to a string");

@@ -8,6 +8,7 @@ use bitcoin::consensus::encode::{self, Encodable, deserialize};
 use bitcoin::hashes::Hash;
 use bitcoin::io::{self, Write};
 use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxMerkleNode, TxOut, Txid, Wtxid};
+use capnp::traits::IntoInternalListReader;
 use multiprocess::{Error, Method};
 
 /// What a C++ peer puts before the text of an exception. It is added to what leaves and taken off what arrives, so that
@@ -107,6 +108,23 @@ pub(crate) fn read<T: Bytes>(bytes: &[u8], label: &str) -> Result<T, Error> {
 /// Decodes text.
 pub(crate) fn text(text: capnp::text::Reader<'_>, label: &str) -> Result<String, Error> {
     text.to_str().map(str::to_owned).map_err(|error| Error::malformed(format_args!("{label}: {error}")))
+}
+
+/// Most elements of a list whose elements take no place in the message: nothing else bounds them.
+const MOST_OF_NOTHING: u32 = 1 << 16;
+
+/// Returns how many elements of a list of structs to make room for.
+pub(crate) fn room<'a>(list: impl IntoInternalListReader<'a>, length: u32, label: &str) -> Result<usize, Error> {
+    if length > MOST_OF_NOTHING && capnp::raw::get_list_step_size_in_bits(list) == 0 {
+        return Err(Error::malformed(format_args!("{label}: {length} elements without content")));
+    }
+    Ok(length as usize)
+}
+
+/// Refuses what is in a set, or the keys of a map, more than once.
+#[allow(dead_code, reason = "no interface has maps or sets yet")]
+pub(crate) fn once(new: bool, label: &str) -> Result<(), Error> {
+    if new { Ok(()) } else { Err(Error::malformed(format_args!("{label}: the same twice"))) }
 }
 
 /// Encodes an amount.

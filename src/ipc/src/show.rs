@@ -1,5 +1,6 @@
 //! How values look in the trace: short, on one line, and never a secret.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::{self, Write};
 
 use bitcoin::block::Header;
@@ -101,16 +102,66 @@ impl<T: Show> Show for Option<T> {
 
 impl<T: Show> Show for Vec<T> {
     fn show(&self, text: &mut Short) -> fmt::Result {
-        text.write_str("[")?;
-        for (index, value) in self.iter().enumerate() {
-            if index > 0 {
-                text.write_str(", ")?;
-            }
-            value.show(text)?;
-        }
-        text.write_str("]")
+        show_all(text, self.iter())
     }
 }
+
+/// Prints values between brackets.
+fn show_all(text: &mut Short, values: impl Iterator<Item = impl Show>) -> fmt::Result {
+    text.write_str("[")?;
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            text.write_str(", ")?;
+        }
+        value.show(text)?;
+    }
+    text.write_str("]")
+}
+
+impl<T: Show> Show for BTreeSet<T> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        show_all(text, self.iter())
+    }
+}
+
+impl<T: Show> Show for HashSet<T> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        show_all(text, self.iter())
+    }
+}
+
+impl<K: Show, V: Show> Show for BTreeMap<K, V> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        show_all(text, self.iter())
+    }
+}
+
+impl<K: Show, V: Show> Show for HashMap<K, V> {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        show_all(text, self.iter())
+    }
+}
+
+macro_rules! show_tuple {
+    ($($name:ident)*) => {
+        impl<$($name: Show),*> Show for ($($name,)*) {
+            #[allow(non_snake_case, reason = "the types' names")]
+            fn show(&self, text: &mut Short) -> fmt::Result {
+                let ($($name,)*) = self;
+                let mut before = "(";
+                $(text.write_str(std::mem::replace(&mut before, ", "))?; $name.show(text)?;)*
+                text.write_str(")")
+            }
+        }
+    };
+}
+
+show_tuple!(A);
+show_tuple!(A B);
+show_tuple!(A B C);
+show_tuple!(A B C D);
+show_tuple!(A B C D E);
+show_tuple!(A B C D E F);
 
 impl<T: Show, E: Show> Show for Result<T, E> {
     fn show(&self, text: &mut Short) -> fmt::Result {

@@ -13,7 +13,7 @@ use testing::{FakeChain, FakeInit, RpcHook};
 use crate::link::{LIMIT, Once, ends, gate};
 
 /// Any executor does; this is the one at hand.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 

@@ -163,16 +163,53 @@ fn types_must_match() {
             "Echo::echo(x) is Option<u32>, but test.capnp:Echo.echo$Params has no field hasX",
         ),
         ("named", "Thing", "Gadget", "Echo::echo(x) is Thing, but test.capnp:Echo.echo$Params.x is Gadget"),
+        (
+            "map",
+            "BTreeMap<String, u32>",
+            "List(Text)",
+            "Echo::echo(x) is BTreeMap<String, u32>, but an element of test.capnp:Echo.echo$Params.x is Text",
+        ),
+        ("key", "HashMap<u64, u32>", "List(Two)", "Echo::echo(x) is u64, but test.capnp:Two.first is Text"),
+        (
+            "entry",
+            "BTreeMap<String, u32>",
+            "List(Gadget)",
+            "Echo::echo(x) is BTreeMap<String, u32>, but test.capnp:Gadget has 1 fields",
+        ),
+        ("set", "BTreeSet<u32>", "List(Text)", "Echo::echo(x) is u32, but test.capnp:Echo.echo$Params.x is Text"),
+        ("tuple", "(u32, bool)", "Text", "Echo::echo(x) is (u32, bool), but test.capnp:Echo.echo$Params.x is Text"),
+        (
+            "longer",
+            "(String, u32, bool)",
+            "Two",
+            "Echo::echo(x) is (String, u32, bool), but test.capnp:Two has 2 fields",
+        ),
+        ("lists", "Vec<Vec<u8>>", "List(Text)", "Echo::echo(x) is Vec<u8>, but test.capnp:Echo.echo$Params.x is Text"),
     ] {
         refuses(
             name,
             &format!("fn echo(&self, x: {rust}) -> Result<()>;"),
             &format!("echo @0 (context :Proxy.Context, x :{schema}) -> ();"),
             "pub struct Thing { pub a: u32 }",
-            "interface Other {}\nstruct Gadget { a @0 :UInt32; }",
+            "interface Other {}\nstruct Gadget { a @0 :UInt32; }\nstruct Two { first @0 :Text; second @1 :UInt32; }",
             &[says],
         );
     }
+}
+
+#[test]
+fn results_inside_of_values_have_two_fields() {
+    refuses(
+        "inside",
+        "fn echo(&self, x: Vec<std::result::Result<u32, String>>) -> Result<()>;",
+        "echo @0 (context :Proxy.Context, x :List(Gadget)) -> ();",
+        "",
+        "struct Gadget { result @0 :UInt32; reason @1 :Text; }",
+        &[
+            "Echo::echo(x) has no field error in test.capnp:Gadget",
+            "field reason of test.capnp:Gadget has no counterpart in Echo::echo(x)",
+        ],
+    );
 }
 
 #[test]
@@ -228,6 +265,10 @@ fn what_cannot_cross_is_named() {
         ("fn echo(&self, x: &str) -> Result<()>;", "test.rs: Echo.echo: x: only owned types can cross"),
         ("fn echo(&self) -> u32;", "test.rs: Echo.echo: does not return interfaces::Result<T>"),
         ("fn echo(&self, x: Box<u32>) -> Result<()>;", "test.rs: Echo.echo: x: Box<…> cannot cross"),
+        (
+            "fn echo(&self, x: (u8, u8, u8, u8, u8, u8, u8)) -> Result<()>;",
+            "test.rs: Echo.echo: x: a tuple of more than 6 cannot cross",
+        ),
     ] {
         refuses("cross", rust, "echo @0 (context :Proxy.Context) -> ();", "", "", &[says]);
     }

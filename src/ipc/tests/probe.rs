@@ -2,10 +2,11 @@
 //! called here from end to end. Its trait is in `probe/traits.rs`, its schema in `probe/probe.capnp`.
 #![allow(dead_code, reason = "each of the programs that have it uses a part")]
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use multiprocess::{Connection, EventLoop, Options};
+use multiprocess::{Connection, EventLoop, Object, Options};
 
 #[path = "../src/convert.rs"]
 mod convert;
@@ -27,6 +28,7 @@ pub mod schema {
 /// The generated client, server and table.
 #[allow(unused_imports, unused_mut, unused_variables, clippy::all, reason = "generated")]
 mod glue {
+    use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
     use std::fmt::{self, Write};
     use std::sync::Arc;
 
@@ -43,7 +45,7 @@ mod glue {
 }
 
 pub use glue::{PROBE, ProbeClient, ProbeServer};
-pub use traits::Probe;
+pub use traits::{Color, Containers, Counter, Probe, Refusal, Thing};
 
 /// Does what the methods say.
 pub struct Local;
@@ -60,6 +62,23 @@ impl Probe for Local {
     fn floats(&self, single: f32, double: f64) -> traits::Result<Vec<f64>> {
         Ok(vec![f64::from(single), double])
     }
+
+    fn contain(&self, value: Containers) -> traits::Result<Containers> {
+        Ok(value)
+    }
+
+    fn divide(&self, pairs: Vec<(i32, i32)>) -> traits::Result<Vec<Result<i32, String>>> {
+        let divide = |(a, b): (i32, i32)| a.checked_div(b).ok_or_else(|| format!("cannot divide {a} by {b}"));
+        Ok(pairs.into_iter().map(divide).collect())
+    }
+
+    fn swap(&self, counters: BTreeMap<String, Arc<dyn Counter>>) -> traits::Result<Vec<(Arc<dyn Counter>, u32)>> {
+        counters.into_values().map(|counter| counter.next().map(|count| (counter, count))).collect()
+    }
+
+    fn color(&self, fail: bool) -> traits::Result<Result<(), Color>> {
+        Ok(if fail { Err(Color::DeepBlue) } else { Ok(()) })
+    }
 }
 
 /// Serves `probe` over a socket.
@@ -70,6 +89,11 @@ pub fn serve(stream: UnixStream, probe: impl Probe + 'static, options: Options) 
 
 /// The probe at the other end of a socket.
 pub fn connect(stream: UnixStream, options: Options) -> (Connection, Arc<ProbeClient>) {
-    let (connection, object) = Connection::connect(&EventLoop::start().unwrap(), stream, &PROBE, options).unwrap();
+    let (connection, object) = reach(stream, options);
     (connection, ProbeClient::client(object))
+}
+
+/// The same as an object without methods.
+pub fn reach(stream: UnixStream, options: Options) -> (Connection, Object) {
+    Connection::connect(&EventLoop::start().unwrap(), stream, &PROBE, options).unwrap()
 }

@@ -1,4 +1,7 @@
-//! The trait and its types, as `src/interfaces` has those of the protocol.
+//! The traits and their types, as `src/interfaces` has those of the protocol.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 pub use ::interfaces::{Result, serve_caller};
 
@@ -12,4 +15,61 @@ pub trait Probe: Send + Sync {
 
     /// Returns both.
     fn floats(&self, single: f32, double: f64) -> Result<Vec<f64>>;
+
+    /// Returns what it was given.
+    fn contain(&self, value: Containers) -> Result<Containers>;
+
+    /// Divides each first by its second, or says why not.
+    fn divide(&self, pairs: Vec<(i32, i32)>) -> Result<Vec<std::result::Result<i32, String>>>;
+
+    /// Calls each object, and returns it with what it said, in the order of their names.
+    fn swap(&self, counters: BTreeMap<String, Arc<dyn Counter>>) -> Result<Vec<(Arc<dyn Counter>, u32)>>;
+
+    /// Refuses with a color if asked to.
+    fn color(&self, fail: bool) -> Result<std::result::Result<(), Color>>;
+}
+
+/// An object to be passed along.
+pub trait Counter: Send + Sync {
+    /// Counts.
+    fn next(&self) -> Result<u32>;
+}
+
+/// Everything that holds other values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Containers {
+    pub sorted: BTreeMap<String, u32>,
+    pub hashed: HashMap<u64, Vec<String>>,
+    pub by_thing: Vec<(Thing, (f32, String))>,
+    pub names: BTreeSet<String>,
+    pub numbers: HashSet<i64>,
+    pub things: BTreeSet<Thing>,
+    pub pair: (f32, String),
+    pub nested: ((bool, f64), Option<u64>),
+    pub lists: Vec<Vec<Vec<String>>>,
+    pub many: Vec<(u8, Vec<u8>)>,
+    pub maybe: Option<Option<u32>>,
+    pub maybes: Vec<Option<Option<u32>>>,
+    pub list: Option<Vec<Option<String>>>,
+    pub outcomes: Vec<std::result::Result<Thing, Refusal>>,
+    pub done: BTreeMap<String, std::result::Result<(), Color>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Thing {
+    pub name: String,
+    pub color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Color {
+    Red,
+    DeepBlue,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    Busy,
+    Other { reason: String },
+    Thing(Thing),
 }
