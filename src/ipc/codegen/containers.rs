@@ -32,6 +32,13 @@ impl Glue<'_> {
         ty: &Ty,
         other: &schema::Ty,
     ) -> String {
+        let root = std::mem::take(&mut self.root);
+        let code = self.set_parts(place, slot, value, ty, other);
+        self.root = root;
+        code
+    }
+
+    fn set_parts(&mut self, place: &Place, slot: Slot<'_>, value: &str, ty: &Ty, other: &schema::Ty) -> String {
         match (ty, other) {
             (Ty::List(inner) | Ty::Set(_, inner), schema::Ty::List(element)) => {
                 let set = self.set(place, Slot::Element, "item", inner, element);

@@ -18,6 +18,8 @@ pub struct Glue<'a> {
     todo: VecDeque<String>,
     /// Objects are read as clients, not as what those implement.
     pub(super) concrete: bool,
+    /// What is being written is the root of parameters or results.
+    pub(super) root: bool,
     /// Structs whose look in the trace is emitted.
     pub(super) shown: BTreeSet<String>,
 }
@@ -26,6 +28,8 @@ pub struct Glue<'a> {
 #[derive(Clone, Copy)]
 pub enum Slot<'s> {
     Field(&'s str),
+    /// A field of the root of parameters or results; the number is that of its pointer, if it has one.
+    Root(&'s str, u32),
     Element,
 }
 
@@ -33,15 +37,26 @@ impl Slot<'_> {
     /// Code that puts a value there that needs no more than that.
     fn set(self, value: &str) -> String {
         match self {
-            Slot::Field(name) => format!("out.set_{name}({value});"),
+            Slot::Field(name) | Slot::Root(name, _) => format!("out.set_{name}({value});"),
             Slot::Element => format!("list.set(index, {value});"),
+        }
+    }
+
+    /// Code that puts bytes or a text there.
+    fn put(self, value: &str, text: bool) -> String {
+        let set = self.set(if text { "capnp::text::Reader(bytes)" } else { "bytes" });
+        match self {
+            Slot::Root(_, pointer) => {
+                format!("convert::put({value}, exports, {pointer}, {text}, |bytes| {{ {set} }});")
+            }
+            Slot::Field(_) | Slot::Element => format!("{{ let bytes = AsRef::<[u8]>::as_ref({value}); {set} }}"),
         }
     }
 
     /// An expression for the builder of a list or of bytes there.
     pub(super) fn list(self, length: &str) -> String {
         match self {
-            Slot::Field(name) => format!("out.reborrow().init_{name}({length})"),
+            Slot::Field(name) | Slot::Root(name, _) => format!("out.reborrow().init_{name}({length})"),
             Slot::Element => format!("list.reborrow().init(index, {length})"),
         }
     }
@@ -49,7 +64,7 @@ impl Slot<'_> {
     /// An expression for the builder of a struct there.
     pub(super) fn structure(self) -> String {
         match self {
-            Slot::Field(name) => format!("out.reborrow().init_{name}()"),
+            Slot::Field(name) | Slot::Root(name, _) => format!("out.reborrow().init_{name}()"),
             Slot::Element => "list.reborrow().get(index)".to_owned(),
         }
     }
@@ -74,6 +89,7 @@ impl<'a> Glue<'a> {
             types: BTreeMap::new(),
             todo: VecDeque::new(),
             concrete: false,
+            root: false,
             shown: BTreeSet::new(),
         }
     }
@@ -156,7 +172,7 @@ impl<'a> Glue<'a> {
         let Some(field) = fields.expect(key, label, self) else { return String::new() };
         let place = Place { label: label.to_owned(), other: format!("{}.{key}", fields.of.display) };
         let rust = snake(&field.name);
-        let slot = Slot::Field(&rust);
+        let slot = if self.root { Slot::Root(&rust, field.offset) } else { Slot::Field(&rust) };
         if let Ty::Option(inner) = ty {
             let flag = fields.take(&format!("has{}", capital(key)));
             if flag.is_none() && !field.ty.is_pointer() {
@@ -174,6 +190,9 @@ impl<'a> Glue<'a> {
     pub(super) fn set(&mut self, place: &Place, slot: Slot<'_>, value: &str, ty: &Ty, other: &schema::Ty) -> String {
         match (ty, other) {
             (Ty::Bitcoin(_), schema::Ty::Data) => match slot {
+                Slot::Root(_, pointer) => {
+                    format!("convert::write_root({value}, exports, {pointer}, |size| {});", slot.list("size"))
+                }
                 Slot::Field(_) => format!("convert::write({value}, |size| {});", slot.list("size")),
                 Slot::Element => slot.set(&format!("&convert::bytes({value})")),
             },
@@ -188,7 +207,7 @@ impl<'a> Glue<'a> {
                 self.check_object(place, name, ty, other);
                 let hook = format!("exports.service(Arc::new({name}Server::new({value}.clone())))");
                 match slot {
-                    Slot::Field(_) => slot.set(&format!("FromClientHook::new({hook})")),
+                    Slot::Field(_) | Slot::Root(..) => slot.set(&format!("FromClientHook::new({hook})")),
                     Slot::Element => slot.set(&hook),
                 }
             }
@@ -196,6 +215,8 @@ impl<'a> Glue<'a> {
                 Ty::List(_) | Ty::Set(..) | Ty::Map(..) | Ty::Tuple(_) | Ty::Option(_) | Ty::Result(..),
                 schema::Ty::List(_) | schema::Ty::Struct(_),
             ) => self.set_container(place, slot, value, ty, other),
+            (Ty::Bytes | Ty::SharedBytes, schema::Ty::Data) => slot.put(value, false),
+            (Ty::String, schema::Ty::Text) => slot.put(value, true),
             _ => match self.scalar(place, value, ty, other) {
                 Some(value) => slot.set(&value),
                 None => String::new(),
@@ -208,8 +229,6 @@ impl<'a> Glue<'a> {
         match (ty, other) {
             (Ty::Bool, schema::Ty::Bool) => Some(format!("*{value}")),
             (Ty::Number(a), schema::Ty::Number(b)) if a == b => Some(format!("*{value}")),
-            (Ty::String, schema::Ty::Text) => Some(format!("{value}.as_str()")),
-            (Ty::Bytes, schema::Ty::Data) => Some(format!("{value}.as_slice()")),
             (Ty::Amount, schema::Ty::Number("i64")) => Some(format!("convert::amount_to(*{value})?")),
             (Ty::SignedAmount, schema::Ty::Number("i64")) => Some(format!("{value}.to_sat()")),
             (Ty::FeeRate, schema::Ty::Number("u64")) => Some(format!("{value}.to_sat_per_kwu()")),
@@ -258,6 +277,7 @@ impl<'a> Glue<'a> {
             (Ty::Number(a), schema::Ty::Number(b)) if a == b => from.to_owned(),
             (Ty::String, schema::Ty::Text) => format!("convert::text({from}, {label:?})?"),
             (Ty::Bytes, schema::Ty::Data) => format!("{from}.to_vec()"),
+            (Ty::SharedBytes, schema::Ty::Data) => format!("imports.bytes({from})"),
             (Ty::Bitcoin(_), schema::Ty::Data) => format!("convert::read::<{ty}>({from}, {label:?})?"),
             (Ty::Amount, schema::Ty::Number("i64")) => format!("convert::amount_from({from}, {label:?})?"),
             (Ty::SignedAmount, schema::Ty::Number("i64")) => format!("bitcoin::SignedAmount::from_sat({from})"),

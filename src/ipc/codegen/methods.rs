@@ -125,7 +125,9 @@ impl<'a> Glue<'a> {
             write!(borrowed, ", {}: &{}", arg.name, arg.ty).expect("writing to a string");
             write!(passed, ", &{}", arg.name).expect("writing to a string");
             write!(moved, ", {}", arg.name).expect("writing to a string");
+            self.root = true;
             build += &self.set_field(&mut fields, &arg.name, &at, &arg.name, &arg.ty);
+            self.root = false;
             show += &show_arg(index, &label, &arg.name);
         }
         fields.finish(&label, self);
@@ -234,8 +236,16 @@ impl<'a> Glue<'a> {
     /// Code that fills the results `out` from `result`.
     fn build_results(&mut self, results: &schema::Struct, label: &str, ty: &Ty) -> String {
         let mut fields = Fields::new(results);
+        self.root = true;
         let code = match ty {
             Ty::Unit => String::new(),
+            Ty::Result(ok, err) if is_given(ok) => {
+                let set_ok = self.set_field(&mut fields, "result", label, "value", ok);
+                let set_err = self.set_field(&mut fields, "error", label, "error", err);
+                format!(
+                    "match result {{ Ok(value) => {{ {set_ok} }} Err(error) => {{ let error = &error; {set_err} }} }}\n"
+                )
+            }
             Ty::Result(ok, err) => self.set_result(&mut fields, label, "&result", ok, err),
             ty => match self.spread(results, ty) {
                 Some(found) => {
@@ -244,10 +254,14 @@ impl<'a> Glue<'a> {
                 }
                 None => {
                     let set = self.set_field(&mut fields, "result", label, "result", ty);
-                    format!("{{ let result = &result; {set} }}\n")
+                    {
+                        let lend = if is_given(ty) { "" } else { "let result = &result; " };
+                        format!("{{ {lend}{set} }}\n")
+                    }
                 }
             },
         };
+        self.root = false;
         fields.finish(&format!("the result of {label}"), self);
         code
     }
@@ -266,6 +280,11 @@ impl<'a> Glue<'a> {
         fields.finish(&format!("the result of {label}"), self);
         code
     }
+}
+
+/// Says whether a result is given away to be sent, not lent to be copied.
+fn is_given(ty: &Ty) -> bool {
+    matches!(ty, Ty::String | Ty::Bytes | Ty::SharedBytes)
 }
 
 /// Code that prints one argument for the trace, or that it is secret.

@@ -61,6 +61,8 @@ pub enum Ty {
     Number(String),
     String,
     Bytes,
+    /// `bytes::Bytes`: bytes shared with the message they arrived in.
+    SharedBytes,
     /// A type of the bitcoin crate that travels as bytes.
     Bitcoin(String),
     Amount,
@@ -120,6 +122,7 @@ impl Ty {
             Ty::Number(name) => f.write_str(name),
             Ty::String => f.write_str("String"),
             Ty::Bytes => f.write_str("Vec<u8>"),
+            Ty::SharedBytes => f.write_str("bytes::Bytes"),
             Ty::Bitcoin(name) if name == "Header" => f.write_str("bitcoin::block::Header"),
             Ty::Bitcoin(name) => write!(f, "bitcoin::{name}"),
             Ty::Amount => f.write_str("bitcoin::Amount"),
@@ -282,6 +285,7 @@ fn ty(kind: &Type) -> Result<Ty, String> {
     Ok(match (name.as_str(), inner.len()) {
         ("bool", 0) => Ty::Bool,
         ("String", 0) => Ty::String,
+        ("Bytes", 0) => Ty::SharedBytes,
         ("Amount", 0) => Ty::Amount,
         ("SignedAmount", 0) => Ty::SignedAmount,
         ("FeeRate", 0) => Ty::FeeRate,

@@ -8,8 +8,9 @@ use bitcoin::consensus::encode::{self, Encodable, deserialize};
 use bitcoin::hashes::Hash;
 use bitcoin::io::{self, Write};
 use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxMerkleNode, TxOut, Txid, Wtxid};
+use bytes::Bytes as SharedBytes;
 use capnp::traits::IntoInternalListReader;
-use multiprocess::{Error, Method};
+use multiprocess::{Error, Exports, LONG, Method};
 
 /// What a C++ peer puts before the text of an exception. It is added to what leaves and taken off what arrives, so that
 /// clients see the same text whichever side is written in what.
@@ -95,6 +96,70 @@ pub(crate) fn write<'a, T: Bytes>(value: &T, init: impl FnOnce(u32) -> &'a mut [
     // Cap'n Proto's limit on a list is far above what can be encoded here.
     let mut space = init(u32::try_from(size).expect("transactions and blocks are smaller than 4 GiB"));
     value.encode(&mut space).expect("the same value has the same size");
+}
+
+/// Like [`write`], for a field of the message's root: where `exports` attaches long ones.
+pub(crate) fn write_root<'a, T: Bytes>(
+    value: &T,
+    exports: &Exports,
+    slot: u16,
+    init: impl FnOnce(u32) -> &'a mut [u8],
+) {
+    let size = value.encode(&mut io::sink()).expect("nothing is written");
+    if size < LONG {
+        return write(value, init);
+    }
+    let mut bytes = Vec::with_capacity(size);
+    value.encode(&mut bytes).expect("memory takes everything");
+    if let Err(bytes) = exports.attach(slot, bytes.into(), false) {
+        init(u32::try_from(bytes.len()).expect("transactions and blocks are smaller than 4 GiB"))
+            .copy_from_slice(&bytes);
+    }
+}
+
+/// Bytes that a field is set to: lent, to be copied, or given away.
+pub(crate) trait Content {
+    /// Returns the bytes.
+    fn bytes(&self) -> &[u8];
+
+    /// Gives them away.
+    fn give(self) -> SharedBytes;
+}
+
+macro_rules! content {
+    ($($name:ty),*) => {$(
+        impl Content for $name {
+            fn bytes(&self) -> &[u8] {
+                self.as_ref()
+            }
+
+            fn give(self) -> SharedBytes {
+                self.into()
+            }
+        }
+
+        impl Content for &$name {
+            fn bytes(&self) -> &[u8] {
+                (*self).as_ref()
+            }
+
+            fn give(self) -> SharedBytes {
+                self.clone().into()
+            }
+        }
+    )*};
+}
+
+content!(String, Vec<u8>, SharedBytes);
+
+/// Sets a field of the message's root to bytes or, without its zero byte, a text: attaches long ones.
+pub(crate) fn put(content: impl Content, exports: &Exports, slot: u16, text: bool, set: impl FnOnce(&[u8])) {
+    if content.bytes().len() < LONG {
+        return set(content.bytes());
+    }
+    if let Err(bytes) = exports.attach(slot, content.give(), text) {
+        set(&bytes);
+    }
 }
 
 /// Decodes a field; `label` names it in the error. That too little was sent is said in Bitcoin Core's words.

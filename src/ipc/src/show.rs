@@ -84,6 +84,12 @@ impl Show for ScriptBuf {
     }
 }
 
+impl Show for bytes::Bytes {
+    fn show(&self, text: &mut Short) -> fmt::Result {
+        write!(text, "{:x}", self.as_hex())
+    }
+}
+
 impl Show for TxOut {
     fn show(&self, text: &mut Short) -> fmt::Result {
         write!(text, "{} to ", self.value)?;

@@ -1,11 +1,13 @@
 //! An interface of tests and benchmarks, made by the generator that makes those of the protocol: what that can do is
 //! called here from end to end. Its trait is in `probe/traits.rs`, its schema in `probe/probe.capnp`.
-#![allow(dead_code, reason = "each of the programs that have it uses a part")]
+#![allow(dead_code, unused_imports, reason = "each of the programs that have it uses a part")]
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use bitcoin::Block;
+use bytes::Bytes;
 use multiprocess::{Connection, EventLoop, Object, Options};
 
 #[path = "../src/convert.rs"]
@@ -45,10 +47,11 @@ mod glue {
 }
 
 pub use glue::{PROBE, ProbeClient, ProbeServer};
-pub use traits::{Color, Containers, Counter, Probe, Refusal, Thing};
+pub use traits::{Color, Containers, Counter, Long, Probe, Refusal, Thing};
 
-/// Does what the methods say.
-pub struct Local;
+/// Does what the methods say. Keeps the bytes that it gave last.
+#[derive(Default)]
+pub struct Local(Mutex<Bytes>);
 
 impl Probe for Local {
     fn bytes(&self, size: u64) -> traits::Result<Vec<u8>> {
@@ -57,6 +60,25 @@ impl Probe for Local {
 
     fn take(&self, bytes: Vec<u8>) -> traits::Result<u64> {
         Ok(bytes.len() as u64)
+    }
+
+    fn shared(&self, size: u64) -> traits::Result<Bytes> {
+        let mut kept = self.0.lock().unwrap();
+        if kept.len() as u64 != size {
+            *kept = vec![b'x'; size as usize].into();
+        }
+        Ok(kept.clone())
+    }
+
+    fn long(
+        &self,
+        words: String,
+        counter: Arc<dyn Counter>,
+        bytes: Vec<u8>,
+        shared: Bytes,
+        block: Option<Block>,
+    ) -> traits::Result<Long> {
+        Ok(Long { number: counter.next()?, shared, bytes, words, counter, block })
     }
 
     fn floats(&self, single: f32, double: f64) -> traits::Result<Vec<f64>> {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use multiprocess::{Connection, Draft, Error, Method, Object, Options};
+use multiprocess::{Connection, Draft, Error, LONG, Method, Object, Options};
 
 use crate::asynchronous::block_on;
 use crate::link::ends;
@@ -21,7 +21,7 @@ fn link() -> (Arc<ProbeClient>, [Connection; 2]) {
 /// The same as an object without methods.
 fn bare_link() -> (Object, [Connection; 2]) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let server = probe::serve(theirs, probe::Local, Options::default());
+    let server = probe::serve(theirs, probe::Local::default(), Options::default());
     let (client, object) = probe::reach(ours, Options::default());
     (object, [client, server])
 }
@@ -41,6 +41,38 @@ fn bytes_and_numbers() {
     let floats = probe.floats(1.5, f64::NEG_INFINITY).unwrap();
     assert_eq!(floats, [1.5, f64::NEG_INFINITY]);
     assert!(probe.floats(0.0, f64::NAN).unwrap()[1].is_nan());
+}
+
+#[test]
+fn long_fields_go_beside_the_message_and_short_ones_in_it() {
+    let (probe, _link) = link();
+    let counter = Arc::new(Count(AtomicU32::new(0)));
+    let mut block = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
+    let mut asked = 0;
+    for round in 0..3 {
+        for size in [0, 1, LONG - 8, LONG - 1, LONG, LONG + 1, LONG + 7, LONG + 8, 1 << 20] {
+            // Each of the fields is long when others are not.
+            let sizes = [size, size * (round % 2), size * (round / 2), size / 2];
+            let [words, bytes, shared, script] =
+                sizes.map(|size| (0..size).map(|n| (n % 251) as u8).collect::<Vec<_>>());
+            let words: String = words.into_iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+            block.txdata[0].input[0].script_sig = bitcoin::ScriptBuf::from_bytes(script);
+            let block = (size % 2 == 0).then(|| block.clone());
+            let got = probe
+                .long(words.clone(), counter.clone(), bytes.clone(), shared.clone().into(), block.clone())
+                .unwrap();
+            assert_eq!((got.number, &got.words, &got.bytes, &got.shared[..]), (asked, &words, &bytes, &shared[..]));
+            assert_eq!(got.block, block);
+            // What comes back is our own object, reached over the other side.
+            assert_eq!(got.counter.next().unwrap(), asked + 1);
+            asked += 2;
+        }
+    }
+    // Bytes that were not copied stay when the connection is gone.
+    let kept = probe.shared(4 << 20).unwrap();
+    drop(probe);
+    drop(_link);
+    assert_eq!((kept.len(), kept.iter().all(|byte| *byte == b'x')), (4 << 20, true));
 }
 
 /// Values of every kind, with the ones that are easily confused beside each other.

@@ -13,6 +13,7 @@
 //! **Invariant:** this crate knows Cap'n Proto and threads, and nothing of any interface that uses it.
 #![deny(unsafe_code)]
 
+mod attachment;
 mod cancel;
 mod connection;
 mod core;
@@ -46,6 +47,7 @@ pub use error::Error;
 pub use event_loop::{EventLoop, Host};
 pub use message::{Draft, Exports, Imports, Incoming};
 pub use metrics::{MethodMetrics, Metrics, ObjectMetrics, Side, metrics};
+pub use network::LONG;
 pub use object::{Object, Proxy};
 pub use reply::Reply;
 pub use service::{Interface, Kind, Method, ServerCall, Service};

@@ -8,14 +8,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use capnp::any_pointer;
-use capnp::message::{Builder, HeapAllocator, Reader};
+use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capnp::private::capability::ClientHook;
+use capnp::serialize::{OwnedSegments, read_message};
 use capnp::traits::{FromPointerBuilder, FromPointerReader, Imbue, ImbueMut, Owned};
 
 use capnp_rpc::rpc_capnp;
 
-use crate::network::{Channel, LONG};
+use crate::attachment::{Attachment, tie_below};
+use crate::network::{Along, Channel, LONG};
+use crate::outgoing::Queued;
 use crate::segments::Received;
 use crate::slot::{slot, slot_index};
 use crate::splice::is_struct;
@@ -44,18 +48,23 @@ pub(crate) enum Cap {
 pub(crate) struct Message {
     body: Body,
     pub(crate) caps: Vec<Option<Cap>>,
+    /// Fields of the root that are not in `body`.
+    attachments: Vec<Attachment>,
 }
 
 enum Body {
     Written(Builder<HeapAllocator>),
     /// The content of a message of the RPC system, where it arrived.
     Arrived(Reader<Received>),
+    /// A message of its own.
+    Gathered(Reader<OwnedSegments>),
 }
 
 impl Body {
     fn root(&self) -> Result<any_pointer::Reader<'_>, Error> {
         match self {
             Body::Written(body) => Ok(body.get_root_as_reader()?),
+            Body::Gathered(message) => Ok(message.get_root()?),
             Body::Arrived(message) => payload(message)?
                 .map(|payload| payload.get_content())
                 .ok_or_else(|| Error::malformed("a message without content")),
@@ -90,7 +99,7 @@ impl Message {
             if let Some(payload) = payload(&message)?
                 && payload.get_cap_table()?.is_empty()
             {
-                return Ok(Message { body: Body::Arrived(message), caps: Vec::new() });
+                return Ok(Message { body: Body::Arrived(message), caps: Vec::new(), attachments: Vec::new() });
             }
         }
         Self::copy(content?, objects, import)
@@ -112,30 +121,62 @@ impl Message {
         root.imbue_mut(&mut table);
         root.set_as::<any_pointer::Owned>(from)?;
         let caps = table.into_iter().map(|hook| hook.map(|hook| Cap::Object(import(hook)))).collect();
-        Ok(Message { body: Body::Written(body), caps })
+        Ok(Message { body: Body::Written(body), caps, attachments: Vec::new() })
     }
 
     /// Size in bytes, as far as it takes memory.
     pub(crate) fn size(&self) -> usize {
-        match &self.body {
+        let body = match &self.body {
             Body::Written(body) => body.size_in_words() * size_of::<capnp::Word>(),
             Body::Arrived(message) => message.get_segments().size(),
-        }
+            Body::Gathered(message) => message.size_in_words() * size_of::<capnp::Word>(),
+        };
+        body + self.attachments.iter().map(Attachment::size).sum::<usize>()
     }
 
-    /// The content, if it is better sent from where it is than copied.
-    pub(crate) fn into_content(self) -> Result<Builder<HeapAllocator>, Message> {
+    /// Says whether fields of the message are elsewhere.
+    pub(crate) fn has_attachments(&self) -> bool {
+        !self.attachments.is_empty()
+    }
+
+    /// Splits off what is better sent from where it is than copied.
+    pub(crate) fn split(mut self) -> (Message, Option<Along>) {
+        if !self.attachments.is_empty() {
+            let attachments = std::mem::take(&mut self.attachments);
+            return (self, Some(Along::Attachments(attachments)));
+        }
         match self.body {
             Body::Written(body) if self.caps.is_empty() && body.size_in_words() >= LONG / 8 && is_struct(&body) => {
-                Ok(body)
+                self.body = Body::Written(Builder::new(HeapAllocator::new().first_segment_words(1)));
+                (self, Some(Along::Content(Box::new(body))))
             }
-            body => Err(Message { body, caps: self.caps }),
+            _ => (self, None),
         }
     }
 
-    /// A message that was not sent after all.
-    pub(crate) fn from_content(content: Builder<HeapAllocator>) -> Message {
-        Message { body: Body::Written(content), caps: Vec::new() }
+    /// Undoes [`Self::split`] for a message that is to be copied after all.
+    pub(crate) fn join(mut self, along: Along) -> Result<Message, Error> {
+        match along {
+            Along::Content(content) => self.body = Body::Written(*content),
+            Along::Attachments(attachments) => self.attachments = attachments,
+        }
+        self.gather()
+    }
+
+    /// Brings fields that are elsewhere into the message.
+    fn gather(mut self) -> Result<Message, Error> {
+        let attachments = std::mem::take(&mut self.attachments);
+        self.body = match self.body {
+            Body::Written(body) if !attachments.is_empty() => {
+                let patches = tie_below(&body, &[], &attachments);
+                let patches = patches.ok_or_else(|| Error::failed("a field in no place of its message"))?;
+                let bytes = Queued::attached(Rc::new(body), patches, attachments).to_vec();
+                let limits = ReaderOptions { traversal_limit_in_words: None, nesting_limit: i32::MAX };
+                Body::Gathered(read_message(bytes.as_slice(), limits)?)
+            }
+            body => body,
+        };
+        Ok(self)
     }
 
     /// The message as the RPC system copies it; `table` holds the capabilities `caps` stand for.
@@ -155,7 +196,14 @@ pub struct Draft {
 
 /// Collects the objects a message being written refers to.
 #[derive(Clone, Default)]
-pub struct Exports(Rc<RefCell<Vec<Cap>>>);
+pub struct Exports(Rc<RefCell<Outside>>);
+
+/// What a message refers to that is not in it.
+#[derive(Default)]
+struct Outside {
+    caps: Vec<Cap>,
+    attachments: Vec<Attachment>,
+}
 
 impl Draft {
     /// Starts an empty message.
@@ -181,9 +229,11 @@ impl Draft {
     }
 
     pub(crate) fn finish(self) -> Message {
-        let sources = self.exports.0.borrow();
+        let mut outside = self.exports.0.borrow_mut();
+        let attachments = std::mem::take(&mut outside.attachments);
+        let sources = &outside.caps;
         let caps = self.table.iter().map(|hook| sources.get(slot_index(hook.as_deref()?)?).cloned()).collect();
-        Message { body: Body::Written(self.body), caps }
+        Message { body: Body::Written(self.body), caps, attachments }
     }
 }
 
@@ -209,10 +259,23 @@ impl Exports {
         context.set_thread(capnp::capability::FromClientHook::new(self.add(Cap::RequestThread)));
     }
 
+    /// Has a field of the message's root sent from where it is, without a copy. `slot` is which of the root's pointers leads
+    /// to it; the field itself stays unset. A text is `bytes` without the zero byte at the end.
+    ///
+    /// # Errors
+    /// The bytes, if they are not worth it.
+    pub fn attach(&self, slot: u16, bytes: Bytes, text: bool) -> Result<(), Bytes> {
+        if bytes.len() < LONG || !Attachment::fits(bytes.len()) {
+            return Err(bytes);
+        }
+        self.0.borrow_mut().attachments.push(Attachment { slot, bytes, text });
+        Ok(())
+    }
+
     fn add(&self, cap: Cap) -> Box<dyn ClientHook> {
-        let mut caps = self.0.borrow_mut();
-        caps.push(cap);
-        slot(caps.len() - 1)
+        let mut outside = self.0.borrow_mut();
+        outside.caps.push(cap);
+        slot(outside.caps.len() - 1)
     }
 }
 
@@ -223,18 +286,25 @@ pub struct Incoming {
     imports: Imports,
 }
 
-/// The objects a message being read refers to.
-pub struct Imports(Vec<Option<Object>>);
+/// What a message being read refers to: objects, and its own memory.
+pub struct Imports {
+    objects: Vec<Option<Object>>,
+    message: Option<Received>,
+}
 
 impl Incoming {
     pub(crate) fn new(message: Message) -> Self {
-        let Message { body, caps } = message;
+        let Message { body, caps, .. } = message;
         let table = caps.iter().enumerate().map(|(index, cap)| cap.as_ref().map(|_| slot(index))).collect();
         let objects = caps.into_iter().map(|cap| match cap {
             Some(Cap::Object(object)) => Some(object),
             Some(Cap::Service(_) | Cap::RequestThread | Cap::CallbackThread) | None => None,
         });
-        Incoming { body, table, imports: Imports(objects.collect()) }
+        let message = match &body {
+            Body::Arrived(message) => Some(message.get_segments().clone()),
+            Body::Written(_) | Body::Gathered(_) => None,
+        };
+        Incoming { body, table, imports: Imports { objects: objects.collect(), message } }
     }
 
     /// Reads the message's root.
@@ -257,7 +327,7 @@ impl Incoming {
 
     /// Keeps the objects alone.
     pub(crate) fn into_imports(self) -> Imports {
-        self.imports
+        Imports { message: None, ..self.imports }
     }
 
     /// The caller's thread, from the context of the call.
@@ -272,13 +342,19 @@ impl Incoming {
 }
 
 impl Imports {
+    /// Returns bytes of the message: long ones without a copy, so that they keep the message's memory.
+    pub fn bytes(&self, part: &[u8]) -> Bytes {
+        let kept = self.message.as_ref().filter(|_| part.len() >= LONG);
+        kept.and_then(|message| message.part(part)).unwrap_or_else(|| Bytes::copy_from_slice(part))
+    }
+
     /// Returns the object behind a pointer of the message.
     ///
     /// # Errors
     /// [`Error::Malformed`] if the pointer is null or no object of this message.
     pub fn object(&self, hook: Box<dyn ClientHook>) -> Result<Object, Error> {
         slot_index(hook.as_ref())
-            .and_then(|index| self.0.get(index).cloned().flatten())
+            .and_then(|index| self.objects.get(index).cloned().flatten())
             .ok_or_else(|| Error::malformed("an object is missing"))
     }
 }

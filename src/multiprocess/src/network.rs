@@ -24,6 +24,7 @@ use capnp_rpc::{Connection, IncomingMessage, OutgoingMessage, VatNetwork};
 use futures::channel::oneshot;
 
 use crate::Options;
+use crate::attachment::{Attachment, tie};
 use crate::io::Io;
 use crate::outgoing::{Outgoing, Queued, Sent};
 use crate::quota::{self, Quota, Verdict};
@@ -39,8 +40,11 @@ const SEGMENTS: usize = 512;
 /// Reads in a row; then others get their turn.
 const READS: usize = 16;
 
-/// Bytes from which a message stays where it is.
-pub(crate) const LONG: usize = 32 << 10;
+/// Bytes from which a message or a field of one stays where it is: below, a copy costs less than to keep track of it.
+pub const LONG: usize = 32 << 10;
+
+/// Most words to begin a message with: the RPC system asks for more than most calls need, which costs time to clear.
+const FIRST_SEGMENT: u32 = 192;
 
 /// Channels with messages to send.
 pub(crate) type Dirty = Rc<RefCell<Vec<Channel>>>;
@@ -60,8 +64,10 @@ struct State {
     quota: RefCell<Quota>,
     /// The long message that the RPC system read last.
     read: RefCell<Option<Received>>,
-    /// The content of the next message to be made.
-    content: RefCell<Option<Builder<HeapAllocator>>>,
+    /// What goes along with the next message to be made.
+    along: RefCell<Option<Along>>,
+    /// That message is being made.
+    making: Cell<bool>,
     /// What reading failed with because writing did.
     broken: RefCell<Option<Error>>,
     /// Waits for a message.
@@ -69,6 +75,14 @@ struct State {
     /// Wait until all is sent: those who shut down, and the RPC system for its end.
     writer: Cell<Option<Waker>>,
     end: Cell<Option<End>>,
+}
+
+/// What a message has beside what the RPC system writes.
+pub(crate) enum Along {
+    /// Its content.
+    Content(Box<Builder<HeapAllocator>>),
+    /// Fields of its content.
+    Attachments(Vec<Attachment>),
 }
 
 /// How an RPC system ends, and whom to tell.
@@ -97,7 +111,8 @@ impl Channel {
             dirty,
             quota: RefCell::new(Quota::new(options)),
             read: RefCell::default(),
-            content: RefCell::default(),
+            along: RefCell::default(),
+            making: Cell::default(),
             incoming: RefCell::new(Incoming { buffer, start: 0, end: 0, long: None, drained: false, reads: 0 }),
             outgoing: RefCell::default(),
             broken: RefCell::default(),
@@ -182,15 +197,14 @@ impl Channel {
         self.queue(Queued::whole(Rc::new(refusal)));
     }
 
-    /// Has `content` sent as that of the message that `make` makes; returns it if that made none.
-    pub(crate) fn with_content<T>(
-        &self,
-        content: Builder<HeapAllocator>,
-        make: impl FnOnce() -> T,
-    ) -> (T, Option<Builder<HeapAllocator>>) {
-        *self.0.content.borrow_mut() = Some(content);
+    /// Has `along` go with the message that `make` makes. Returns it if no message took it: what was made is then to be made
+    /// again with all that it needs.
+    pub(crate) fn with_along<T>(&self, along: Along, make: impl FnOnce() -> T) -> (T, Option<Along>) {
+        *self.0.along.borrow_mut() = Some(along);
+        self.0.making.set(true);
         let made = make();
-        (made, self.0.content.borrow_mut().take())
+        self.0.making.set(false);
+        (made, self.0.along.borrow_mut().take())
     }
 
     /// Returns what `read` has the RPC system read, and the message that is in if it is a long one.
@@ -416,9 +430,10 @@ impl Connection<Side> for Link {
     }
 
     fn new_outgoing_message(&mut self, first_segment_words: u32) -> Box<dyn OutgoingMessage> {
-        let message = Builder::new(HeapAllocator::new().first_segment_words(first_segment_words));
-        let content = self.channel.0.content.borrow_mut().take();
-        Box::new(Outbound { message, content, channel: self.channel.clone() })
+        let first = first_segment_words.min(FIRST_SEGMENT);
+        let message = Builder::new(HeapAllocator::new().first_segment_words(first));
+        let along = self.channel.0.along.borrow_mut().take();
+        Box::new(Outbound { message, companion: Companion { along, channel: self.channel.clone() } })
     }
 
     fn receive_incoming_message(&mut self) -> Promise<Option<Box<dyn IncomingMessage>>, Error> {
@@ -466,22 +481,42 @@ impl IncomingMessage for Inbound {
 /// A message being written.
 struct Outbound {
     message: Builder<HeapAllocator>,
-    /// What is to be its content, if that is not in it.
-    content: Option<Builder<HeapAllocator>>,
+    companion: Companion,
+}
+
+/// What goes along with a message until that is sent.
+struct Companion {
+    along: Option<Along>,
     channel: Channel,
 }
 
-impl Outbound {
-    /// Puts the message together.
-    fn pack(message: Builder<HeapAllocator>, content: Option<Builder<HeapAllocator>>) -> (Queued, Sent) {
-        let spliced = content.and_then(|content| match splice(&message, &content) {
-            Ok(Some((first, tail))) => Some(Queued::spliced(first, content, tail)),
-            // Not what it was meant for, such as an error in its place.
-            Ok(None) | Err(_) => None,
-        });
-        let message = Rc::new(message);
-        (spliced.unwrap_or_else(|| Queued::whole(message.clone())), message)
+impl Drop for Companion {
+    fn drop(&mut self) {
+        if let Some(along) = self.along.take()
+            && self.channel.0.making.get()
+        {
+            *self.channel.0.along.borrow_mut() = Some(along);
+        }
     }
+}
+
+/// Puts a message together.
+fn pack(message: Builder<HeapAllocator>, along: Option<Along>) -> (Queued, Sent) {
+    let (message, queued) = match along {
+        None => (Rc::new(message), None),
+        Some(Along::Content(content)) => {
+            let spliced = splice(&message, &content).ok().flatten();
+            (Rc::new(message), spliced.map(|(first, tail)| Queued::spliced(first, content, tail)))
+        }
+        Some(Along::Attachments(attachments)) => {
+            let patches = tie(&message, &attachments).ok().flatten();
+            let message = Rc::new(message);
+            let queued = patches.map(|patches| Queued::attached(message.clone(), patches, attachments));
+            (message, queued)
+        }
+    };
+    // Without what was to go along if it is not what that was meant for, such as an error in its place.
+    (queued.unwrap_or_else(|| Queued::whole(message.clone())), message)
 }
 
 impl OutgoingMessage for Outbound {
@@ -494,13 +529,14 @@ impl OutgoingMessage for Outbound {
     }
 
     fn send(self: Box<Self>) -> (Promise<(), Error>, Sent) {
-        let Outbound { message, content, channel } = *self;
+        let Outbound { message, mut companion } = *self;
+        let (along, channel) = (companion.along.take(), &companion.channel);
         let mut instead = None;
         if let Ok(root) = message.get_root_as_reader::<message::Reader<'_>>() {
             channel.0.quota.borrow_mut().leaves(root);
             instead = quota::replaceable(root);
         }
-        let (queued, message) = Self::pack(message, content);
+        let (queued, message) = pack(message, along);
         match instead {
             Some((call, no_finish)) if !channel.has_room(queued.size()) => {
                 let room = channel.0.room;

@@ -9,6 +9,7 @@ use crate::cancel::{self, CancelToken};
 use crate::connection::Shared;
 use crate::deadline;
 use crate::event_loop::{CallCommand, Command};
+use crate::io::Lead;
 use crate::message::{Draft, Incoming};
 use crate::metrics::{self, Counted, Side};
 use crate::reply::Reply;
@@ -120,6 +121,8 @@ fn call(
     let message = draft.finish();
     let counted = metrics::Call::begin(Side::Client, method, &message);
 
+    let mut lead = Lead::new(&shared.io);
+    lead.take();
     thread.enter(ticket);
     let mut id = 0;
     reactor.push_with(|| {
@@ -132,7 +135,7 @@ fn call(
         trace::sent(&shared.options.peer, id, method.name, arguments);
     }
     let watch = token.as_ref().map(|token| token.watch(ticket, &thread));
-    let answer = thread.wait(ticket, deadline, reactor, &shared.io);
+    let answer = thread.wait(ticket, deadline, reactor, lead);
     drop(watch);
     thread.leave(ticket);
 

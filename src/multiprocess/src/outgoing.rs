@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use capnp::message::{Builder, HeapAllocator};
 
+use crate::attachment::{Attachment, Patches};
+
 /// Slices given to one system call.
 const SLICES: usize = 64;
 
@@ -35,6 +37,8 @@ enum Body {
     Whole(Sent),
     /// All but its first word, and a segment after it; see [`crate::splice`].
     Spliced(Box<Builder<HeapAllocator>>, Vec<u8>),
+    /// With segments after it, and other words where those are pointed to.
+    Attached(Sent, Patches, Vec<Attachment>),
 }
 
 impl Queued {
@@ -47,12 +51,22 @@ impl Queued {
     }
 
     /// A message of which the first word is another one, and that has one more segment.
-    pub(crate) fn spliced(first: [u8; 8], body: Builder<HeapAllocator>, tail: Vec<u8>) -> Self {
+    pub(crate) fn spliced(first: [u8; 8], body: Box<Builder<HeapAllocator>>, tail: Vec<u8>) -> Self {
         let segments = body.get_segments_for_output();
         let mut head = segment_table(segments.iter().map(|segment| segment.len()).chain([tail.len()]));
         drop(segments);
         head.extend_from_slice(&first);
-        Queued::new(head, Body::Spliced(Box::new(body), tail))
+        Queued::new(head, Body::Spliced(body, tail))
+    }
+
+    /// A message with attachments.
+    pub(crate) fn attached(message: Sent, patches: Patches, attachments: Vec<Attachment>) -> Self {
+        let segments = message.get_segments_for_output();
+        let more = attachments.iter().map(Attachment::size);
+        let lengths = segments.iter().map(|segment| segment.len()).chain([patches.pointers.len()]).chain(more);
+        let head = segment_table(lengths);
+        drop(segments);
+        Queued::new(head, Body::Attached(message, patches, attachments))
     }
 
     fn new(head: Vec<u8>, body: Body) -> Self {
@@ -61,6 +75,13 @@ impl Queued {
         queued.each(|slice| size += slice.len());
         queued.size = size;
         queued
+    }
+
+    /// Returns the message as it is sent.
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.size);
+        self.each(|part| bytes.extend_from_slice(part));
+        bytes
     }
 
     /// Size in bytes.
@@ -78,6 +99,24 @@ impl Queued {
                     take(if index == 0 { &segment[8..] } else { segment });
                 }
                 take(tail);
+            }
+            Body::Attached(message, patches, attachments) => {
+                let mut words = patches.words.iter().peekable();
+                for (index, mut rest) in message.get_segments_for_output().iter().copied().enumerate() {
+                    let mut there = 0;
+                    while let Some((_, word, instead)) = words.next_if(|(segment, ..)| *segment == index) {
+                        let (before, after) = rest.split_at(word * 8 - there);
+                        take(before);
+                        take(instead);
+                        (rest, there) = (&after[8..], word * 8 + 8);
+                    }
+                    take(rest);
+                }
+                take(&patches.pointers);
+                for attachment in attachments {
+                    take(&attachment.bytes);
+                    take(attachment.padding());
+                }
             }
         }
     }
@@ -219,7 +258,7 @@ pub(crate) mod tests {
         expected.extend(segments.concat().split_off(8));
         expected.extend([9; 16]);
         let mut outgoing = Outgoing::default();
-        outgoing.push(Queued::spliced([7; 8], body, vec![9; 16]));
+        outgoing.push(Queued::spliced([7; 8], Box::new(body), vec![9; 16]));
         let mut sink = Sink { step: 5, ..Sink::default() };
         outgoing.send(&mut sink).expect("the sink takes everything");
         assert_eq!(sink.bytes, expected);

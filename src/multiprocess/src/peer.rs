@@ -343,14 +343,30 @@ impl Peer {
             let limit = self.shared.options.bytes;
             return Err(Error::Overloaded(format!("the other side has not read {limit} bytes")));
         }
-        let hook = self.capability(target);
+        let mut hook = self.capability(target);
         let table = self.export(&message.caps, call)?;
-        let params = message.reader(&table)?;
-        let size = MessageSize { word_count: params.target_size()?.word_count, cap_count: table.len() as u32 };
-        let mut request = hook.new_call(method.interface_id, method.ordinal, Some(size));
-        request.hook.get().set_as::<capnp::any_pointer::Owned>(params)?;
-        // The message's segments are copied; the handles it holds are released here, on the loop.
-        Ok(request.send().promise)
+        let request = |hook: &dyn ClientHook, message: &Message| -> Result<_, Error> {
+            let params = message.reader(&table)?;
+            let size = MessageSize { word_count: params.target_size()?.word_count, cap_count: table.len() as u32 };
+            let mut request = hook.new_call(method.interface_id, method.ordinal, Some(size));
+            request.hook.get().set_as::<capnp::any_pointer::Owned>(params)?;
+            // The message's segments are copied; the handles it holds are released here, on the loop.
+            Ok(request.send().promise)
+        };
+        if !message.has_attachments() {
+            return request(&*hook, &message);
+        }
+        // What has turned out to be elsewhere is called there, and not after the message has been written.
+        while let Some(resolved) = hook.get_resolved() {
+            hook = resolved;
+        }
+        match message.split() {
+            (message, None) => request(&*hook, &message),
+            (message, Some(along)) => match self.channel.with_along(along, || request(&*hook, &message)) {
+                (sent, None) => sent,
+                (_, Some(along)) => request(&*hook, &message.join(along)?),
+            },
+        }
     }
 
     fn answered(&self, ticket: u64, result: Result<Response<capnp::any_pointer::Owned>, capnp::Error>) {

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use capnp::Word;
 use capnp::message::ReaderSegments;
 
@@ -104,6 +105,23 @@ impl Received {
     /// Size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.0.size()
+    }
+
+    /// Returns bytes of the message that keep it, or `None` if they are not its.
+    pub(crate) fn part(&self, part: &[u8]) -> Option<Bytes> {
+        let all = Word::words_to_bytes(&self.0.words);
+        let start = part.as_ptr().addr().checked_sub(all.as_ptr().addr())?;
+        (start + part.len() <= all.len())
+            .then(|| Bytes::from_owner(Whole(self.clone())).slice(start..start + part.len()))
+    }
+}
+
+/// All bytes of a message.
+struct Whole(Received);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        Word::words_to_bytes(&self.0.0.words)
     }
 }
 

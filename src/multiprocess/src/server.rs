@@ -18,6 +18,7 @@ use crate::cancel;
 use crate::connection::Serving;
 use crate::event_loop::{Command, Reactor};
 use crate::gate::{Gate, Opener};
+use crate::io::Lead;
 use crate::message::{Draft, Imports, Incoming, Message};
 use crate::metrics::{self, Counted, Side};
 use crate::peer::Peer;
@@ -173,7 +174,7 @@ impl ObjectServer {
             let peer = &self.peer.shared.options.peer;
             log::debug!(target: "ipc", "{peer} IPC server post request #{call} {} to {}", method.name, thread.name());
         }
-        if let Some(refused) = thread.post(Box::new(move || work.run())) {
+        if let Some(refused) = thread.post(Box::new(move |lead| work.run(lead))) {
             // What it holds may be the last of an object, whose destructor may wait.
             self.peer.chore(Box::new(move || drop(refused)));
         }
@@ -182,15 +183,18 @@ impl ObjectServer {
         drop(cancelled);
         let message = answer.map_err(|_| Error::Disconnected)??;
 
-        let message = match message.into_content() {
-            Ok(content) => match self.peer.channel.with_content(content, || results.hook.get().map(drop)) {
-                (made, None) => return made,
-                (_, Some(content)) => Message::from_content(content),
-            },
-            Err(message) => message,
-        };
+        let (mut message, along) = message.split();
         let table = self.peer.export(&message.caps, None)?;
-        results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
+        let mut fill = |message: &Message| -> Result<(), capnp::Error> {
+            results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
+        };
+        if let Some(along) = along {
+            match self.peer.channel.with_along(along, || fill(&message)) {
+                (filled, None) => return filled,
+                (_, Some(along)) => message = message.join(along)?,
+            }
+        }
+        fill(&message)
     }
 
     /// Puts a call in its place between those with and those without a thread of their own.
@@ -304,7 +308,7 @@ impl Drop for Reply {
 }
 
 impl Work {
-    fn run(self) {
+    fn run(self, lead: &mut Lead<'_>) {
         let Work { service, index, method, call, message, cancelled, reply, connection, serving, order } = self;
         if let Order::After(Some(gate)) = &order {
             gate.wait();
@@ -341,6 +345,7 @@ impl Work {
         if cancelled.load(Ordering::Relaxed) {
             log::debug!(target: "ipc", "{} IPC server request #{call} interrupted (canceled)", connection.peer());
         }
+        lead.take();
         // Handed over with the answer, these do not wake the event loop a second time.
         reply.send(result, leftovers);
         drop((serving, order));

@@ -21,8 +21,9 @@ use crate::io::{Io, Lead};
 use crate::message::Message;
 use crate::{Error, Object, core};
 
-/// Work for a thread.
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
+/// Work for a thread. It is given the thread's turn at leading the connection, to take before it sends what has others
+/// send: then what they send finds the thread waiting for it, instead of waking the event loop's.
+pub(crate) type Job = Box<dyn FnOnce(&mut Lead<'_>) + Send>;
 
 /// Answer to a call.
 pub(crate) type Answer = Result<Message, Error>;
@@ -126,16 +127,15 @@ impl ThreadContext {
         self.inbox().waiting.push(call);
     }
 
-    /// Waits for the answer to `call`, running queued work meanwhile. `None` at the deadline. Leads the connection the
-    /// call was made over, unless another thread does.
+    /// Waits for the answer to `call`, running queued work meanwhile. `None` at the deadline. Leads the connection that
+    /// the call was made over, unless another thread does.
     pub(crate) fn wait(
         &self,
         call: u64,
         deadline: Option<Instant>,
         reactor: &Arc<Reactor>,
-        io: &Arc<Io>,
+        mut lead: Lead<'_>,
     ) -> Option<Answer> {
-        let mut lead = Lead::new(io);
         let mut inbox = self.inbox();
         loop {
             if let Some(index) = inbox.answers.iter().position(|(id, _)| *id == call) {
@@ -144,7 +144,7 @@ impl ThreadContext {
             if let Some(job) = inbox.jobs.pop_front() {
                 drop(inbox);
                 lead.resign();
-                run(job);
+                run(job, &mut lead);
                 inbox = self.inbox();
                 continue;
             }
@@ -210,7 +210,7 @@ impl ThreadContext {
             if let Some(job) = inbox.jobs.pop_front() {
                 drop(inbox);
                 lead.resign();
-                run(job);
+                run(job, &mut lead);
                 may_lead = true;
                 inbox = self.inbox();
             } else if may_lead && lead.take() {
@@ -238,8 +238,8 @@ impl ThreadContext {
 }
 
 /// Runs work; a panic in it is reported by the work itself and must not end the thread.
-fn run(job: Job) {
-    if catch_unwind(AssertUnwindSafe(job)).is_err() {
+fn run(job: Job, lead: &mut Lead<'_>) {
+    if catch_unwind(AssertUnwindSafe(|| job(lead))).is_err() {
         log::error!(target: "ipc", "work for another process panicked");
     }
 }

@@ -9,6 +9,8 @@ mod bare;
 mod child;
 mod meter;
 mod network;
+#[path = "../../tests/probe.rs"]
+mod probe;
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -60,10 +62,12 @@ const LINES: &[Line] = &[
     ("flight: 256 calls from 256 threads", || calls(FLIGHT - 1, 4 * ROUNDS)),
     ("long: 1 MB over a socket", || socket(LONG_ROUNDS, MB)),
     ("long: 1 MB reply of capnp-rpc alone", || bare::calls(LONG_ROUNDS, MB, 1)),
-    ("long: 1 MB reply", || replies(MB)),
+    ("long: 1 MB reply of text, which the service copies", || replies(MB)),
+    ("long: 1 MB reply of bytes", || shared(MB)),
     ("long: 4 MB over a socket", || socket(LONG_ROUNDS, 4 * MB)),
     ("long: 4 MB reply of capnp-rpc alone", || bare::calls(LONG_ROUNDS, 4 * MB, 1)),
-    ("long: 4 MB reply", || replies(4 * MB)),
+    ("long: 4 MB reply of text, which the service copies", || replies(4 * MB)),
+    ("long: 4 MB reply of bytes", || shared(4 * MB)),
     ("stream: 100,000 events, one after the other", stream),
     ("callback: a call that calls back", callback),
     ("network: within this process, over a socket", || network::calls("unix")),
@@ -81,6 +85,10 @@ fn main() -> ExitCode {
     }
     match args.first().map(String::as_str) {
         Some("socket-child") => child::socket(),
+        Some("probe-child") => {
+            let served = probe::serve(child::input(), probe::Local::default(), Default::default());
+            served.wait();
+        }
         Some("bare-child") => bare::serve(&args[1]),
         _ => {
             let wanted = args.iter().find(|arg| !arg.starts_with('-'));
@@ -148,6 +156,17 @@ fn replies(length: usize) -> Row {
         let text = rpc.execute_rpc(length.to_string(), String::new(), String::new()).unwrap();
         assert_eq!(text.len(), length);
     })
+}
+
+/// Replies of bytes that the service keeps and the caller looks at where they arrived.
+fn shared(length: usize) -> Row {
+    use probe::Probe;
+    let (mut other, stream) = child::start("probe-child", &[]);
+    let (link, probe) = probe::connect(stream, Default::default());
+    let row = rounds(other.id(), LONG_ROUNDS, || assert_eq!(probe.shared(length as u64).unwrap().len(), length));
+    drop((probe, link));
+    other.wait().unwrap();
+    row
 }
 
 fn loader(child: &ipc::Connection) -> (Arc<FakeChain>, Arc<dyn WalletLoader>) {

@@ -13,6 +13,9 @@ interface Probe $Proxy.wrap("Probe") {
     divide @5 (context :Proxy.Context, pairs :List(Ratio)) -> (result :List(Quotient));
     swap @6 (context :Proxy.Context, counters :List(NamedCounter)) -> (result :List(NumberedCounter));
     color @7 (context :Proxy.Context, fail :Bool) -> (error :Color, hasError :Bool);
+    shared @8 (context :Proxy.Context, size :UInt64) -> (result :Data);
+    long @9 (context :Proxy.Context, words :Text, counter :Counter, bytes :Data, shared :Data, block :Data)
+        -> (number :UInt32, shared :Data, bytes :Data, words :Text, counter :Counter, block :Data);
 }
 
 interface Counter $Proxy.wrap("Counter") {

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use bitcoin::Block;
+use bytes::Bytes;
+
 pub use ::interfaces::{Result, serve_caller};
 
 /// One method for every kind of type that can cross: most return what they are given.
@@ -25,8 +28,32 @@ pub trait Probe: Send + Sync {
     /// Calls each object, and returns it with what it said, in the order of their names.
     fn swap(&self, counters: BTreeMap<String, Arc<dyn Counter>>) -> Result<Vec<(Arc<dyn Counter>, u32)>>;
 
+    /// Returns so many bytes without a copy.
+    fn shared(&self, size: u64) -> Result<Bytes>;
+
+    /// Returns what it was given, in another order, and what the object says.
+    fn long(
+        &self,
+        words: String,
+        counter: Arc<dyn Counter>,
+        bytes: Vec<u8>,
+        shared: Bytes,
+        block: Option<Block>,
+    ) -> Result<Long>;
+
     /// Refuses with a color if asked to.
     fn color(&self, fail: bool) -> Result<std::result::Result<(), Color>>;
+}
+
+/// Whatever may be long.
+#[derive(Clone)]
+pub struct Long {
+    pub number: u32,
+    pub shared: Bytes,
+    pub bytes: Vec<u8>,
+    pub words: String,
+    pub counter: Arc<dyn Counter>,
+    pub block: Option<Block>,
 }
 
 /// An object to be passed along.
