@@ -1,7 +1,7 @@
 //! A node under measurement: started, asked over HTTP, watched and stopped.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -130,7 +130,7 @@ impl Node {
         let stream = TcpStream::connect(("127.0.0.1", self.rpc)).context("cannot connect to the RPC")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER))?;
-        Ok(Client { stream: BufReader::with_capacity(1 << 16, stream), authorization: self.authorization.clone() })
+        Ok(Client { stream, buffer: vec![0; 1 << 12], authorization: self.authorization.clone() })
     }
 
     /// Waits until the tip is the one given.
@@ -198,7 +198,9 @@ fn peak(id: u32) -> Option<u64> {
 
 /// A connection to a node's RPC that stays open.
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    stream: TcpStream,
+    /// Longer answers make it longer.
+    buffer: Vec<u8>,
     authorization: String,
 }
 
@@ -206,7 +208,7 @@ impl Client {
     /// Calls a method and returns its result.
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         let request = json!({"jsonrpc": "2.0", "id": 0, "method": method, "params": params});
-        let mut reply: Value = serde_json::from_slice(&self.send(&self.request("/", &request))?)?;
+        let mut reply: Value = serde_json::from_slice(self.send(&self.request("/", &request))?)?;
         if let Some(error) = reply.get("error").filter(|error| !error.is_null()) {
             bail!("{method}: {error}");
         }
@@ -225,30 +227,42 @@ impl Client {
     }
 
     /// Sends a request and returns the body of the answer.
-    pub fn send(&mut self, request: &[u8]) -> Result<Vec<u8>> {
+    pub fn send(&mut self, request: &[u8]) -> Result<&[u8]> {
         self.ask(request)?;
         self.answer()
     }
 
     /// Sends a request and does not wait.
     pub fn ask(&mut self, request: &[u8]) -> Result<()> {
-        Ok(self.stream.get_mut().write_all(request)?)
+        Ok(self.stream.write_all(request)?)
     }
 
     /// Waits for an answer and returns its body.
-    pub fn answer(&mut self) -> Result<Vec<u8>> {
-        let (mut length, mut line) = (0, String::new());
+    pub fn answer(&mut self) -> Result<&[u8]> {
+        let mut filled = 0;
         loop {
-            line.clear();
-            ensure!(self.stream.read_line(&mut line)? > 0, "the node closed the connection");
-            match line.trim_end().split_once(':') {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse()?,
-                _ if line.trim_end().is_empty() => break,
-                _ => {}
+            if filled == self.buffer.len() {
+                self.buffer.resize(2 * filled, 0);
             }
+            let read = self.stream.read(&mut self.buffer[filled..])?;
+            ensure!(read > 0, "the node closed the connection");
+            filled += read;
+            let Some(head) = self.buffer[..filled].windows(4).position(|end| end == b"\r\n\r\n") else { continue };
+            let begin = head + 4;
+            let end = begin + length(&self.buffer[..begin]).context("an answer without length")?;
+            if self.buffer.len() < end {
+                self.buffer.resize(end, 0);
+            }
+            self.stream.read_exact(&mut self.buffer[filled.min(end)..end])?;
+            return Ok(&self.buffer[begin..end]);
         }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        Ok(body)
     }
+}
+
+/// What a head says of the length of what follows.
+fn length(head: &[u8]) -> Option<usize> {
+    head.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = std::str::from_utf8(line).ok()?.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    })
 }

@@ -7,6 +7,11 @@ const MAX_DEPTH: usize = 512;
 
 /// Reads a value of bearable depth.
 pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+    read(text)
+}
+
+/// The same for what is made of it at once.
+pub fn read<'de, T: serde::Deserialize<'de>>(text: &'de [u8]) -> Result<T, serde_json::Error> {
     // Its own limit is lower, and reading without one takes a look at the depth first.
     serde_json::from_slice(text).or_else(|error| {
         if depth(text) > MAX_DEPTH {
@@ -14,7 +19,7 @@ pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
         }
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         deserializer.disable_recursion_limit();
-        let value = serde::Deserialize::deserialize(&mut deserializer)?;
+        let value = T::deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(value)
     })

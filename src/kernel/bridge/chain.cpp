@@ -132,6 +132,20 @@ std::uint8_t tip_status(const CChain& chain, const CBlockIndex& index) EXCLUSIVE
 }
 } // namespace
 
+struct Rest::Inner {
+    UniqueLock<RecursiveMutex> lock{::cs_main, "cs_main", __FILE__, __LINE__, /*fTry=*/true};
+};
+
+Rest::Rest(std::unique_ptr<Inner> inner) : m{std::move(inner)} {}
+Rest::~Rest() = default;
+
+std::unique_ptr<Rest> Engine::at_rest() const
+{
+    auto inner{std::make_unique<Rest::Inner>()};
+    if (!inner->lock.owns_lock()) return nullptr;
+    return std::make_unique<Rest>(std::move(inner));
+}
+
 OptionalHash Engine::latest_tip() const
 {
     const uint256 tip{m->relay->latest_tip()};

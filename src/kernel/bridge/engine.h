@@ -78,6 +78,7 @@ struct VerdictEntry;
 using Hash32 = std::array<std::uint8_t, 32>;
 
 class CoinCursor;
+class Rest;
 struct State;
 
 //! A chainstate manager, a mempool and the thread that delivers their events.
@@ -95,6 +96,9 @@ public:
     bool interrupted() const noexcept;
     void stop() const;
 
+    //! Keeps everybody else from the chain until the result is destroyed, by the thread that called; null if somebody is
+    //! at it.
+    std::unique_ptr<Rest> at_rest() const;
     OptionalHash latest_tip() const;
     IndexEntry tip() const;
     IndexEntry entry(const Hash32& hash) const;
@@ -187,6 +191,18 @@ public:
     Hash best_block() const noexcept;
     //! Returns up to `most` coins; none at the end.
     rust::Vec<CursorCoin> next_coins(std::uint32_t most);
+
+private:
+    std::unique_ptr<Inner> m;
+};
+
+//! While there is one, what its thread asks about the chain waits for nobody.
+class Rest
+{
+public:
+    struct Inner;
+    explicit Rest(std::unique_ptr<Inner> inner);
+    ~Rest();
 
 private:
     std::unique_ptr<Inner> m;

@@ -14,6 +14,16 @@ use crate::error::op_error;
 use crate::{Coin, Error, Kernel, ffi};
 
 impl Kernel {
+    /// Calls `run`, in which questions about the chain wait for nobody; does not call it if there is somebody to wait for.
+    /// Everybody else waits until `run` returns, so it is to be short.
+    pub fn at_rest(&self, run: impl FnOnce()) {
+        if let Ok(rest) = self.call(|engine| engine.at_rest())
+            && !rest.is_null()
+        {
+            run();
+        }
+    }
+
     /// Returns the tip of the active chain. [`Error::NoTip`] before the genesis block is connected.
     pub fn tip(&self) -> Result<BlockIndex, Error> {
         self.call(|engine| engine.tip())?.into_option().ok_or(Error::NoTip)

@@ -566,6 +566,7 @@ mod bridge {
 
         type Engine;
         type CoinCursor;
+        type Rest;
 
         fn new_engine(options: &LoadOptions, sink: Box<EventSink>) -> Result<UniquePtr<Engine>>;
         fn load(self: &Engine) -> Result<LoadResult>;
@@ -576,6 +577,7 @@ mod bridge {
         fn interrupted(self: &Engine) -> bool;
         fn stop(self: &Engine) -> Result<()>;
 
+        fn at_rest(self: &Engine) -> Result<UniquePtr<Rest>>;
         fn latest_tip(self: &Engine) -> Result<OptionalHash>;
         fn tip(self: &Engine) -> Result<IndexEntry>;
         fn entry(self: &Engine, hash: &[u8; 32]) -> Result<IndexEntry>;

@@ -22,8 +22,12 @@ use crate::NodeContext;
 /// Returns the node's commands.
 pub fn commands(context: Arc<NodeContext>) -> Arc<dyn CommandSet> {
     let check = context.args.get_bool("rpcdoccheck");
-    Arc::new(Table::new(context, GROUPS).check_results(check))
+    let table = Table::new(context, GROUPS).check_results(check);
+    Arc::new(table.at_once(AT_ONCE, |context, run| context.kernel.at_rest(run)))
 }
+
+/// Commands that look up one entry of the block tree, which the engine has in memory, and nothing else.
+const AT_ONCE: &[&str] = &["getbestblockhash", "getblockcount", "getblockhash", "getblockheader", "getdifficulty"];
 
 const GROUPS: &[&[Command<NodeContext>]] = &[
     blockchain::COMMANDS,
@@ -50,5 +54,6 @@ mod tests {
             let help = command.help();
             assert!(help.starts_with(command.name), "{help}");
         }
+        assert!(AT_ONCE.iter().all(|name| names.contains(name)));
     }
 }

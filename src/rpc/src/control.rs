@@ -24,10 +24,9 @@ pub struct Control {
 /// Makes the commands; `stop` asks the program to shut down and returns at once.
 pub fn commands(registry: &Arc<Registry>, stop: impl Fn() + Send + Sync + 'static) -> Arc<dyn CommandSet> {
     let context = Control { registry: Arc::downgrade(registry), stop: Box::new(stop), started: Instant::now() };
-    Arc::new(Table::new(
-        Arc::new(context),
-        &[help::COMMANDS, stop::COMMANDS, uptime::COMMANDS, getrpcinfo::COMMANDS, logging::COMMANDS, echo::COMMANDS],
-    ))
+    let groups =
+        &[help::COMMANDS, stop::COMMANDS, uptime::COMMANDS, getrpcinfo::COMMANDS, logging::COMMANDS, echo::COMMANDS];
+    Arc::new(Table::new(Arc::new(context), groups).at_once(&["uptime"], |_, run| run()))
 }
 
 #[cfg(test)]

@@ -76,13 +76,43 @@ fn strip_zeros(text: &str) -> &str {
 
 /// Writes bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)]);
-        text.push(DIGITS[usize::from(byte & 15)]);
+    let mut text = Vec::with_capacity(2 * bytes.len());
+    append_hex(&mut text, bytes);
+    String::from_utf8(text).expect("digits are ASCII")
+}
+
+/// Adds bytes in hexadecimal to the end of a text.
+pub fn append_hex(text: &mut Vec<u8>, bytes: &[u8]) {
+    let begin = text.len();
+    text.resize(begin + 2 * bytes.len(), 0);
+    for (digits, byte) in text[begin..].chunks_exact_mut(2).zip(bytes) {
+        digits[0] = digit(byte >> 4);
+        digits[1] = digit(byte & 15);
     }
-    text
+}
+
+/// Adds a hash, or another number of 256 bits with its lowest byte first, to the end of a text.
+pub fn append_hash(text: &mut Vec<u8>, hash: &[u8; 32]) {
+    let mut bytes = *hash;
+    bytes.reverse();
+    append_hex(text, &bytes);
+}
+
+/// Written so that a compiler does many at a time.
+fn digit(nibble: u8) -> u8 {
+    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
+}
+
+/// A hash that is written with its highest byte first.
+#[derive(Debug, Clone, Copy)]
+pub struct Hash<'a>(pub &'a [u8; 32]);
+
+impl Serialize for Hash<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = Vec::with_capacity(64);
+        append_hash(&mut text, self.0);
+        serializer.serialize_str(str::from_utf8(&text).expect("digits are ASCII"))
+    }
 }
 
 /// Something that is written as it displays.
@@ -195,13 +225,13 @@ pub fn as_bool(value: &Value) -> Result<bool, RpcError> {
 /// Reads an integer of any width; a number that is not one, or does not fit, is "out of range".
 pub fn as_int<T: FromStr>(value: &Value) -> Result<T, RpcError> {
     let Value::Number(number) = value else { return Err(wrong_type(value, "number")) };
-    number.to_string().parse().map_err(|_| RpcError::misc("JSON integer out of range"))
+    number.as_str().parse().map_err(|_| RpcError::misc("JSON integer out of range"))
 }
 
 /// Reads a floating point number.
 pub fn as_f64(value: &Value) -> Result<f64, RpcError> {
     let Value::Number(number) = value else { return Err(wrong_type(value, "number")) };
-    number.to_string().parse().map_err(|_| RpcError::misc("JSON double out of range"))
+    number.as_str().parse().map_err(|_| RpcError::misc("JSON double out of range"))
 }
 
 /// Reads an array.

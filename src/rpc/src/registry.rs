@@ -102,9 +102,20 @@ impl Registry {
         self.run(request, |set| set.execute(request))
     }
 
-    /// The same with the result as JSON text.
-    pub(crate) fn answer(&self, request: &Request) -> Result<Box<RawValue>, RpcError> {
-        self.run(request, |set| set.answer(request))
+    /// The same with the result as JSON text at the end of `out`, where a command that fails may leave something too.
+    pub(crate) fn answer(&self, request: &Request, out: &mut Vec<u8>) -> Result<(), RpcError> {
+        self.run(request, |set| set.answer(request, out))
+    }
+
+    /// Calls `run` if the command takes next to no time, and none to wait, until `run` returns.
+    pub(crate) fn at_once(&self, request: &Request, run: &mut dyn FnMut()) {
+        if let Some(set) = self.find(&request.method).filter(|_| self.is_warm()) {
+            set.at_once(&request.method, run);
+        }
+    }
+
+    fn is_warm(&self) -> bool {
+        self.warmup.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     fn run<T>(
@@ -123,17 +134,12 @@ impl Registry {
         })
     }
 
-    /// Says whether [`Self::start`] may take this method, once commands run.
-    pub(crate) fn runs_elsewhere(&self, method: &str) -> bool {
-        self.find(method).is_some_and(|set| set.runs_elsewhere())
-    }
-
     /// Has a command run elsewhere, if it does that; `None` if it is to be run with [`Self::execute`].
     pub(crate) fn start(
         self: &Arc<Self>,
         request: &Request,
     ) -> Option<impl Future<Output = Result<Box<RawValue>, RpcError>> + Send + use<>> {
-        if self.warmup.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if !self.is_warm() {
             return None;
         }
         let started = self.find(&request.method)?.start(request)?;

@@ -79,11 +79,17 @@ impl CommandSet for WalletCommands {
         common::json::parse(result.as_bytes()).map_err(unreadable)
     }
 
-    fn runs_elsewhere(&self) -> bool {
-        self.loader.runs_elsewhere()
+    fn answer(&self, request: &Request, out: &mut Vec<u8>) -> Result<(), RpcError> {
+        let result = self.loader.execute_rpc(self.request(request)).map_err(unreachable)??;
+        let result = RawValue::from_string(result).map_err(unreadable)?;
+        out.extend_from_slice(result.get().as_bytes());
+        Ok(())
     }
 
     fn start(&self, request: &Request) -> Option<Started> {
+        if !self.loader.runs_elsewhere() {
+            return None;
+        }
         let started = self.loader.execute_rpc_async(&self.request(request))?;
         Some(Box::pin(async move { RawValue::from_string(started.await.map_err(unreachable)??).map_err(unreadable) }))
     }

@@ -1,13 +1,15 @@
 //! The HTTP server: listens, checks who may ask what, and runs commands on worker threads.
 //!
-//! One thread named `http` runs all network I/O; it never runs a command. Complete requests from authenticated users go
-//! through a bounded queue to worker threads; a full queue is answered at once. A command that runs in another process
-//! needs no worker: the network thread starts it and awaits the answer. [`Server::stop`] lets running commands
-//! finish and their answers leave before it returns.
+//! One thread named `http` runs all network I/O, and no command that could keep it. Complete requests from authenticated
+//! users go through a bounded queue to worker threads; a full queue is answered at once. Two kinds of command need no
+//! worker: of one that runs in another process the network thread awaits the answer, and one that takes less time than a
+//! worker would to wake up, and has nobody to wait for, it runs itself, as long as a worker would be free for it.
+//! [`Server::stop`] lets running commands finish and their answers leave before it returns.
 //!
 //! **Invariant:** a request without valid credentials never reaches a worker thread.
 
 mod auth;
+mod body;
 mod config;
 mod cookie;
 mod endpoint;
@@ -16,7 +18,6 @@ pub mod fuzz;
 mod http;
 mod io;
 mod jsonrpc;
-mod repeated;
 mod workers;
 
 use std::net::SocketAddr;
@@ -118,9 +119,9 @@ impl JsonRpc {
 
     /// Answers one request or batch in JSON; `null` where HTTP has no body.
     pub fn answer(&self, request: &str, uri: &str, user: &str) -> String {
-        let origin = jsonrpc::Origin { user, uri, peer: "ipc" };
+        let origin = jsonrpc::Origin { user, uri, peer: None };
         let (_, reply) = jsonrpc::answer(&self.registry, &self.auth, origin, request.as_bytes());
-        reply.unwrap_or_else(|| "null".to_owned())
+        reply.map_or_else(|| "null".to_owned(), |reply| String::from_utf8(reply).expect("JSON is text"))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::table::Table;
 /// Time each program is given for a kind of call, and for one turn of it.
 const TIME: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(200));
 /// Clients that keep their connections, and calls of all of them in a turn.
-const CLIENTS: (usize, usize) = (64, 6_400);
+const CLIENTS: (usize, usize) = (64, 12_800);
 /// Turns of the clients.
 const TURNS: usize = 5;
 /// Calls in a batch.
@@ -86,19 +86,23 @@ fn throughput(stage: &Stage, nodes: &[Node], what: &str, body: &Value) -> Result
     Ok(())
 }
 
-/// One thread for each half of the clients: it asks for all of them and then listens to all of them, so that little of
-/// the machine goes to the side that asks.
+/// One thread for each half of the clients: it asks for all of them and then, as long as there is something left to ask,
+/// takes each one's answer and asks again for it. So requests of nearly all are at the node all the time, and no more of
+/// the machine goes to the side that asks than reading and writing take.
 fn turn(node: &Node, body: &Value) -> Result<Duration> {
     let mut clients: Vec<Client> = (0..CLIENTS.0).map(|_| node.client()).collect::<Result<_>>()?;
-    let begin = Instant::now();
+    let request = clients.first().map(|client| client.request("/", body)).unwrap_or_default();
     let ask = |clients: &mut [Client]| -> Result<()> {
-        let request = clients.first().map(|client| client.request("/", body)).unwrap_or_default();
-        for _ in 0..CLIENTS.1 / CLIENTS.0 {
-            clients.iter_mut().try_for_each(|client| client.ask(&request))?;
-            clients.iter_mut().try_for_each(|client| client.answer().map(drop))?;
+        clients.iter_mut().try_for_each(|client| client.ask(&request))?;
+        for _ in 1..CLIENTS.1 / CLIENTS.0 {
+            for client in &mut *clients {
+                client.answer()?;
+                client.ask(&request)?;
+            }
         }
-        Ok(())
+        clients.iter_mut().try_for_each(|client| client.answer().map(drop))
     };
+    let begin = Instant::now();
     thread::scope(|scope| {
         let halves = clients.chunks_mut(CLIENTS.0.div_ceil(2));
         let threads: Vec<_> = halves.map(|half| scope.spawn(|| ask(half))).collect();

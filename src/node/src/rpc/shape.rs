@@ -7,5 +7,6 @@ pub(crate) mod address;
 pub(crate) mod bech32;
 pub(crate) mod block;
 pub(crate) mod descriptor;
+pub(crate) mod raw_block;
 pub(crate) mod script;
 pub(crate) mod transaction;

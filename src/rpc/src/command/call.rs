@@ -1,11 +1,11 @@
 //! The checked parameters of one call, read by argument name.
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
 use std::str::FromStr;
 
 use bitcoin::Amount;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::{Arg, Request};
@@ -22,35 +22,44 @@ pub struct Call<'a> {
     /// The request.
     pub request: &'a Request,
     args: &'static [Arg],
-    given: Vec<Value>,
-    defaults: Vec<Value>,
-    written: OnceCell<Box<RawValue>>,
+    given: Cow<'a, [Value]>,
+    /// Made when the first is asked for.
+    defaults: OnceCell<Vec<Value>>,
+    out: RefCell<&'a mut Vec<u8>>,
+    /// Length of what was in `out` before.
+    begin: usize,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(request: &'a Request, args: &'static [Arg], given: Vec<Value>) -> Self {
-        let absent = |at: usize| given.get(at).is_none_or(Value::is_null);
-        let defaults = args
-            .iter()
-            .enumerate()
-            .map(|(at, arg)| if absent(at) { arg.default_value() } else { Value::Null })
-            .collect();
-        Call { request, args, given, defaults, written: OnceCell::new() }
+    pub(super) fn new(
+        request: &'a Request,
+        args: &'static [Arg],
+        given: Cow<'a, [Value]>,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        let begin = out.len();
+        Call { request, args, given, defaults: OnceCell::new(), out: RefCell::new(out), begin }
     }
 
     /// Answers with something that is written to text at once: for results so large that a [`Value`] of them, which
     /// is put together, written and taken apart again, would cost several times as much. What this returns is to be
     /// returned by the command.
     pub fn write(&self, result: &impl Serialize) -> RpcResult {
-        let text = to_raw_value(result).map_err(RpcError::internal)?;
-        // Who answers twice has the first answer sent.
-        let _ = self.written.set(text);
+        self.write_with(|out| serde_json::to_writer(out, result).map_err(RpcError::internal))
+    }
+
+    /// The same for JSON text that `write` adds to what is there.
+    pub fn write_with(&self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), RpcError>) -> RpcResult {
+        let mut out = self.out.borrow_mut();
+        // Who answers twice has the last answer sent.
+        out.truncate(self.begin);
+        write(&mut out)?;
         Ok(Value::Null)
     }
 
-    /// Takes what was written, if anything was.
-    pub(super) fn into_written(self) -> Option<Box<RawValue>> {
-        self.written.into_inner()
+    /// Says whether anything was written.
+    pub(super) fn has_written(&self) -> bool {
+        self.out.borrow().len() > self.begin
     }
 
     /// Returns the number of parameters given, nulls included.
@@ -81,7 +90,11 @@ impl<'a> Call<'a> {
             RpcError::misc(format!("Internal bug detected: {} has no argument {name}", self.request.method))
         })?;
         let given = self.given.get(at).filter(|value| !value.is_null());
-        Ok(given.or_else(|| self.defaults.get(at)).filter(|value| !value.is_null()))
+        let default = || {
+            let defaults = self.defaults.get_or_init(|| self.args.iter().map(Arg::default_value).collect());
+            defaults.get(at)
+        };
+        Ok(given.or_else(default).filter(|value| !value.is_null()))
     }
 
     fn required(&self, name: &str) -> Result<&Value, RpcError> {

@@ -1,10 +1,11 @@
 //! Commands joined with their context: checks parameters by the table, then runs the function.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{Arg, ArgType, Call, Request, Res, help, named};
@@ -37,35 +38,40 @@ impl<C> Command<C> {
 
     /// Checks the parameters and runs the command.
     pub fn execute(&self, context: &C, request: &Request, check_result: bool) -> RpcResult {
-        match self.checked(context, request, check_result)? {
-            Answer::Value(value) => Ok(value),
-            Answer::Text(text) => serde_json::from_str(text.get()).map_err(RpcError::internal),
-        }
+        let mut out = Vec::new();
+        self.checked(context, request, check_result, &mut out)?;
+        serde_json::from_slice(&out).map_err(RpcError::internal)
     }
 
-    fn checked(&self, context: &C, request: &Request, check_result: bool) -> Result<Answer, RpcError> {
-        let params = match &request.params {
-            Value::Object(members) => named::to_positional(members, self.args)?,
-            Value::Array(params) => params.clone(),
-            _ => Vec::new(),
+    /// Adds the result to the end of `out`.
+    fn checked(
+        &self,
+        context: &C,
+        request: &Request,
+        check_result: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RpcError> {
+        let params: Cow<'_, [Value]> = match &request.params {
+            Value::Object(members) => named::to_positional(members, self.args)?.into(),
+            Value::Array(params) => params.into(),
+            _ => Vec::new().into(),
         };
         let required = self.args.iter().rposition(|arg| !arg.is_optional()).map_or(0, |last| last + 1);
         if !(required..=self.args.len()).contains(&params.len()) {
             return Err(RpcError::misc(self.help()));
         }
         self.check_types(&params)?;
-        let call = Call::new(request, self.args, params);
+        let begin = out.len();
+        let call = Call::new(request, self.args, params, out);
         let value = (self.run)(context, &call)?;
-        let answer = call.into_written().map_or(Answer::Value(value), Answer::Text);
-        if check_result {
-            match &answer {
-                Answer::Value(value) => self.check_result(value)?,
-                Answer::Text(text) => {
-                    self.check_result(&serde_json::from_str(text.get()).map_err(RpcError::internal)?)?;
-                }
-            }
+        if !call.has_written() {
+            serde_json::to_writer(&mut *out, &value).map_err(RpcError::internal)?;
         }
-        Ok(answer)
+        if check_result {
+            let result = out.get(begin..).unwrap_or_default();
+            self.check_result(&serde_json::from_slice(result).map_err(RpcError::internal)?)?;
+        }
+        Ok(())
     }
 
     fn check_types(&self, params: &[Value]) -> Result<(), RpcError> {
@@ -101,12 +107,6 @@ impl<C> Command<C> {
     }
 }
 
-/// What a command returned.
-enum Answer {
-    Value(Value),
-    Text(Box<RawValue>),
-}
-
 /// Commands that can be listed, explained and run, wherever their code is.
 ///
 /// Implemented by [`Table`] and, for the wallet process, by [`crate::remote::WalletCommands`]; called by the server
@@ -121,15 +121,15 @@ pub trait CommandSet: Send + Sync {
     /// Runs a command. One that is not in the set is "method not found".
     fn execute(&self, request: &Request) -> RpcResult;
 
-    /// The same with the result as JSON text, for who only passes it on.
-    fn answer(&self, request: &Request) -> Result<Box<RawValue>, RpcError> {
-        self.execute(request).and_then(|value| to_raw_value(&value).map_err(RpcError::internal))
+    /// The same with the result as JSON text at the end of `out`, for who only passes it on. A command that fails may
+    /// leave a part of one there.
+    fn answer(&self, request: &Request, out: &mut Vec<u8>) -> Result<(), RpcError> {
+        let result = self.execute(request)?;
+        serde_json::to_writer(out, &result).map_err(RpcError::internal)
     }
 
-    /// Says whether [`Self::start`] may take commands.
-    fn runs_elsewhere(&self) -> bool {
-        false
-    }
+    /// Calls `run` if this command takes next to no time, and has nobody to wait for until `run` returns.
+    fn at_once(&self, _method: &str, _run: &mut dyn FnMut()) {}
 
     /// Has a command run elsewhere, without keeping this thread; the result is JSON text. `None` if it is to be run
     /// with [`Self::execute`].
@@ -153,12 +153,20 @@ pub struct Table<C: 'static> {
     commands: Vec<&'static Command<C>>,
     by_name: HashMap<&'static str, usize>,
     check_results: bool,
+    at_once: AtOnce<C>,
+}
+
+/// Commands that take next to no time, and what calls a function while they would wait for nobody, if that can be had.
+struct AtOnce<C> {
+    names: &'static [&'static str],
+    rest: fn(&C, &mut dyn FnMut()),
 }
 
 impl<C: Send + Sync> Table<C> {
     /// Joins groups of commands with the context they work on. Of two commands with one name the first is kept.
     pub fn new(context: Arc<C>, groups: &[&'static [Command<C>]]) -> Self {
-        let mut table = Table { context, commands: Vec::new(), by_name: HashMap::new(), check_results: false };
+        let at_once = AtOnce { names: &[], rest: |_, _| {} };
+        let mut table = Table { context, commands: Vec::new(), by_name: HashMap::new(), check_results: false, at_once };
         for command in groups.iter().flat_map(|group| group.iter()) {
             let at = table.commands.len();
             if let std::collections::hash_map::Entry::Vacant(entry) = table.by_name.entry(command.name) {
@@ -172,6 +180,14 @@ impl<C: Send + Sync> Table<C> {
     /// Compares each result with its description (`-rpcdoccheck`); a difference becomes an error.
     pub fn check_results(mut self, check: bool) -> Self {
         self.check_results = check;
+        self
+    }
+
+    /// Lets the server's network thread run these commands itself. Each takes so little time that handing it to another
+    /// thread would take longer, and none waits inside `rest`, which calls the function it gets or, where somebody might
+    /// have to be waited for, returns.
+    pub fn at_once(mut self, names: &'static [&'static str], rest: fn(&C, &mut dyn FnMut())) -> Self {
+        self.at_once = AtOnce { names, rest };
         self
     }
 
@@ -202,11 +218,14 @@ impl<C: Send + Sync> CommandSet for Table<C> {
         command.execute(&self.context, request, self.check_results)
     }
 
-    fn answer(&self, request: &Request) -> Result<Box<RawValue>, RpcError> {
+    fn answer(&self, request: &Request, out: &mut Vec<u8>) -> Result<(), RpcError> {
         let command = self.find(&request.method).ok_or_else(RpcError::method_not_found)?;
-        match command.checked(&self.context, request, self.check_results)? {
-            Answer::Value(value) => to_raw_value(&value).map_err(RpcError::internal),
-            Answer::Text(text) => Ok(text),
+        command.checked(&self.context, request, self.check_results, out)
+    }
+
+    fn at_once(&self, method: &str, run: &mut dyn FnMut()) {
+        if self.at_once.names.contains(&method) {
+            (self.at_once.rest)(&self.context, run);
         }
     }
 

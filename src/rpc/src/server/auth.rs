@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bitcoin::hex::DisplayHex;
 use hmac::{Hmac, Mac};
 use rand::RngCore;
 use sha2::Sha256;
@@ -12,6 +11,7 @@ use sha2::Sha256;
 use super::ServerError;
 use super::config::ServerConfig;
 use super::cookie::{self, CookieFile};
+use crate::json::hex;
 
 /// A user. The password is kept as HMAC-SHA256 of it with the salt's text as key, both in hexadecimal.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl User {
     fn new(name: &str, password: &str) -> User {
         let mut salt = [0; 16];
         rand::rngs::OsRng.fill_bytes(&mut salt);
-        let salt = salt.to_lower_hex_string();
+        let salt = hex(&salt);
         let hash = hash(&salt, password.as_bytes());
         User { name: name.to_owned(), salt, hash }
     }
@@ -121,7 +121,7 @@ impl User {
 fn hash(salt: &str, password: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(salt.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(password);
-    mac.finalize().into_bytes().to_lower_hex_string()
+    hex(&mac.finalize().into_bytes())
 }
 
 /// Compares in a time that does not tell where two texts differ.

@@ -22,7 +22,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::io::{Activity, Stream};
-use super::jsonrpc::{self, Origin};
+use super::jsonrpc::{self, Origin, Reply, Single};
 use super::workers::{Handover, Rejected};
 use super::{Companion, STOP_LIMIT, Shared};
 
@@ -32,7 +32,7 @@ const MAX_HEAD: usize = 8192;
 const MAX_HEADERS: usize = 512;
 /// Longest body.
 const MAX_BODY: usize = 32 * 1024 * 1024;
-/// Longest body that is looked at here for a command that runs elsewhere.
+/// Longest body that is read here and not by a worker.
 const SHORT_BODY: usize = 64 * 1024;
 /// How long, at the end, a client with an unfinished request may be silent.
 const STOP_IDLE: Duration = Duration::from_millis(500);
@@ -179,7 +179,7 @@ async fn respond(
     activity: &Arc<Activity>,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let target = head.uri.path_and_query().map_or_else(|| head.uri.path().to_owned(), ToString::to_string);
+    let target = head.uri.path_and_query().map_or(head.uri.path(), |target| target.as_str());
     log::debug!(target: "http", "Received a {} request for {target} from {peer}", head.method);
     if !shared.allowed.iter().any(|subnet| subnet.contains(peer.ip())) {
         log::debug!(target: "http", "HTTP request from {peer} rejected: Client network is not allowed RPC access");
@@ -211,23 +211,40 @@ async fn respond(
         tokio::time::sleep(shared.wrong_password_delay).await;
         return unauthorized();
     };
+    let origin = Origin { user: &user, uri: target, peer: Some(peer) };
+    let single = if body.len() <= SHORT_BODY { Single::read(&shared.auth, origin, &body) } else { None };
+    let Some(single) = single else {
+        let (shared, uri) = (shared.clone(), target.to_owned());
+        let job = {
+            let shared = shared.clone();
+            move || {
+                let origin = Origin { user: &user, uri: &uri, peer: Some(peer) };
+                jsonrpc::answer(&shared.registry, &shared.auth, origin, &body)
+            }
+        };
+        return run_on_worker(&shared, job).await;
+    };
     // With no room left, a worker waits instead.
-    if body.len() <= SHORT_BODY
-        && let Ok(room) = shared.elsewhere.clone().try_acquire_owned()
+    if let Ok(room) = shared.elsewhere.clone().try_acquire_owned()
+        && let Some(started) = single.start(&shared.registry)
     {
-        let from = peer.to_string();
-        let origin = Origin { user: &user, uri: &target, peer: &from };
-        if let Some(started) = jsonrpc::start(&shared.registry, &shared.auth, origin, &body) {
-            // Also for a client that goes away: what was asked for is done.
-            let running = tokio::spawn(async move {
-                let _room = room;
-                started.await
-            });
-            let Ok((status, reply)) = running.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR, "") };
-            return reply.map_or_else(|| plain(status, ""), |reply| json(status, reply));
-        }
+        // Also for a client that goes away: what was asked for is done.
+        let running = tokio::spawn(async move {
+            let _room = room;
+            started.await
+        });
+        return running.await.map_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, ""), response);
     }
-    run_on_worker(shared, user, target, peer, body).await
+    if shared.workers.are_free()
+        && let Some(reply) = single.at_once(&shared.registry)
+    {
+        return response(reply);
+    }
+    let job = {
+        let shared = shared.clone();
+        move || single.answer(&shared.registry)
+    };
+    run_on_worker(shared, job).await
 }
 
 /// Turns a request away because enough others are waiting.
@@ -239,24 +256,15 @@ fn too_many() -> Response {
 }
 
 /// Has a worker answer the request, if one can take it.
-async fn run_on_worker(shared: &Arc<Shared>, user: String, uri: String, peer: SocketAddr, body: Bytes) -> Response {
+async fn run_on_worker(shared: &Shared, answer: impl FnOnce() -> Reply + Send + 'static) -> Response {
     let (sender, receiver) = oneshot::channel();
-    let job = {
-        let shared = shared.clone();
+    let job = Box::new(move || {
+        let response = response(answer());
         Box::new(move || {
-            let peer = peer.to_string();
-            let origin = Origin { user: &user, uri: &uri, peer: &peer };
-            let (status, reply) = jsonrpc::answer(&shared.registry, &shared.auth, origin, &body);
-            let response = match reply {
-                Some(reply) => json(status, reply),
-                None => plain(status, ""),
-            };
-            Box::new(move || {
-                // A client that is gone has no use for it.
-                let _ = sender.send(response);
-            }) as Handover
-        })
-    };
+            // A client that is gone has no use for it.
+            let _ = sender.send(response);
+        }) as Handover
+    });
     match shared.workers.submit(job) {
         Ok(()) => {}
         Err(Rejected::Full) => return too_many(),
@@ -292,8 +300,9 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
     response
 }
 
-fn json(status: StatusCode, mut reply: String) -> Response {
-    reply.push('\n');
+fn response((status, reply): Reply) -> Response {
+    let Some(mut reply) = reply else { return plain(status, "") };
+    reply.push(b'\n');
     let mut response = Response::new(Full::new(Bytes::from(reply)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

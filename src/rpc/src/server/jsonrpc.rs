@@ -2,16 +2,14 @@
 //!
 //! Version 1 (no `jsonrpc` member, or "1.0") reports a failed command also as an HTTP error; version 2 never does.
 
-use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::auth::Auth;
-use super::repeated::repeated_parameters;
+use super::body::{Body, Incoming, Params};
 use crate::{Registry, Request, RpcError, code};
 
 /// Where a request comes from.
@@ -21,12 +19,12 @@ pub(super) struct Origin<'a> {
     pub user: &'a str,
     /// Path of the HTTP request.
     pub uri: &'a str,
-    /// Address of the client.
-    pub peer: &'a str,
+    /// Address of the client; of one in another process there is none.
+    pub peer: Option<SocketAddr>,
 }
 
 /// Status and body; without a body nothing was to be said.
-pub(super) type Reply = (StatusCode, Option<String>);
+pub(super) type Reply = (StatusCode, Option<Vec<u8>>);
 
 /// What of a request shapes its reply. In a batch, a request too broken to have its own keeps that of the one before.
 #[derive(Debug, Clone)]
@@ -36,136 +34,168 @@ struct Envelope {
 }
 
 impl Envelope {
+    fn new() -> Envelope {
+        Envelope { id: Some(Value::Null), version2: false }
+    }
+
     fn is_notification(&self) -> bool {
         self.version2 && self.id.is_none()
     }
 
-    /// The reply with a result that is text already.
-    fn success(&self, result: &RawValue) -> String {
-        let (head, tail) = if self.version2 { (r#""jsonrpc":"2.0","#, "") } else { ("", r#","error":null"#) };
-        let id = self.id.as_ref().map_or_else(String::new, |id| format!(r#","id":{id}"#));
-        format!(r#"{{{head}"result":{result}{tail}{id}}}"#)
+    /// Adds the reply to the end of `out`. `result` adds the result's JSON text to what is there; what it adds before it
+    /// fails is taken back.
+    fn reply(
+        &self,
+        out: &mut Vec<u8>,
+        result: impl FnOnce(&mut Vec<u8>) -> Result<(), RpcError>,
+    ) -> Result<(), RpcError> {
+        let begin = out.len();
+        let (head, tail): (&[u8], &[u8]) = match self.version2 {
+            true => (br#"{"jsonrpc":"2.0","result":"#, b""),
+            false => (br#"{"result":"#, br#","error":null"#),
+        };
+        out.extend_from_slice(head);
+        if let Err(error) = result(out) {
+            out.truncate(begin);
+            return Err(error);
+        }
+        out.extend_from_slice(tail);
+        self.end(out);
+        Ok(())
     }
 
-    fn failure(&self, error: &RpcError) -> String {
-        let mut reply = Map::new();
-        if self.version2 {
-            reply.insert("jsonrpc".to_owned(), json!("2.0"));
-        } else {
-            reply.insert("result".to_owned(), Value::Null);
-        }
-        reply.insert("error".to_owned(), error.to_json());
-        if let Some(id) = &self.id {
-            reply.insert("id".to_owned(), id.clone());
-        }
-        Value::Object(reply).to_string()
+    fn failure(&self, out: &mut Vec<u8>, error: &RpcError) {
+        let head: &[u8] = if self.version2 { br#"{"jsonrpc":"2.0","error":"# } else { br#"{"result":null,"error":"# };
+        out.extend_from_slice(head);
+        append(out, &error.to_json());
+        self.end(out);
     }
+
+    fn end(&self, out: &mut Vec<u8>) {
+        if let Some(id) = &self.id {
+            out.extend_from_slice(br#","id":"#);
+            append(out, id);
+        }
+        out.push(b'}');
+    }
+}
+
+fn append(out: &mut Vec<u8>, value: &Value) {
+    serde_json::to_writer(out, value).expect("memory takes any JSON value");
 }
 
 /// Answers one body.
 pub(super) fn answer(registry: &Registry, auth: &Auth, origin: Origin<'_>, body: &[u8]) -> Reply {
-    let mut envelope = Envelope { id: Some(Value::Null), version2: false };
-    let Ok(request) = common::json::parse(body) else {
-        return failed(&envelope, RpcError::parse("Parse error"));
+    let mut envelope = Envelope::new();
+    let Ok(body) = common::json::read(body) else {
+        return failed(&envelope, &RpcError::parse("Parse error"));
     };
     let user = origin.user;
     if !auth.may_ask(user) {
         log::warn!("RPC User {user} not allowed to call any methods");
         return (StatusCode::FORBIDDEN, None);
     }
-    match request {
-        Value::Object(_) => {
-            let repeated = if names_parameters(&request) { repeated_parameters(body) } else { Vec::new() };
-            single(registry, auth, origin, (&request, repeated.first()), &mut envelope)
-        }
-        Value::Array(requests) => {
-            let named = requests.iter().any(names_parameters);
-            let repeated = if named { repeated_parameters(body) } else { Vec::new() };
-            batch(registry, auth, origin, (&requests, &repeated), &mut envelope)
-        }
-        _ => failed(&envelope, RpcError::parse("Top-level object parse error")),
+    match body {
+        Body::One(request) => single(registry, auth, origin, *request),
+        Body::Many(requests) => batch(registry, auth, origin, requests, &mut envelope),
+        Body::Neither => failed(&envelope, &RpcError::parse("Top-level object parse error")),
     }
 }
 
-/// Says whether parameters are given by name, which alone can be given twice.
-fn names_parameters(request: &Value) -> bool {
-    request.get("params").is_some_and(Value::is_object)
+/// A single request that was read and is allowed, on its way to be carried out.
+pub(super) struct Single {
+    envelope: Envelope,
+    request: Request,
 }
 
-/// A request with the parameter that it names twice, if it does.
-type Body<'a> = (&'a Value, Option<&'a Option<String>>);
-
-/// A request of which only the method is read.
-#[derive(Deserialize)]
-struct MethodOnly<'a> {
-    #[serde(borrow)]
-    method: Cow<'a, str>,
-}
-
-/// Answers one body whose command runs elsewhere, without keeping this thread meanwhile; `None` if it is another.
-pub(super) fn start(
-    registry: &Arc<Registry>,
-    auth: &Auth,
-    origin: Origin<'_>,
-    body: &[u8],
-) -> Option<impl Future<Output = Reply> + Send + use<>> {
-    // Most are not; a worker reads those as a whole.
-    let method = &*serde_json::from_slice::<MethodOnly<'_>>(body).ok()?.method;
-    if !registry.runs_elsewhere(method) || !auth.may_ask(origin.user) || !auth.may_run(origin.user, method) {
-        return None;
-    }
-    let request = serde_json::from_slice::<Value>(body).ok().filter(Value::is_object)?;
-    let repeated = if names_parameters(&request) { repeated_parameters(body) } else { Vec::new() };
-    let mut envelope = Envelope { id: Some(Value::Null), version2: false };
-    let method = parse_method(&request, &mut envelope).ok()?;
-    let request = parse_params((&request, repeated.first()), origin, method).ok()?;
-    let started = registry.start(&request)?;
-    log_call(&request.method, origin, envelope.id.as_ref());
-    Some(async move {
-        match started.await {
-            _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
-            Ok(result) => (StatusCode::OK, Some(envelope.success(&result))),
-            Err(error) => refused(&envelope, error),
+impl Single {
+    /// Reads a body. `None` if it is anything else, or if anything is wrong with it, for [`answer`] to say.
+    pub(super) fn read(auth: &Auth, origin: Origin<'_>, body: &[u8]) -> Option<Single> {
+        // A batch need not be read to its end to see that it is one.
+        if *body.iter().find(|byte| !byte.is_ascii_whitespace())? != b'{' || !auth.may_ask(origin.user) {
+            return None;
         }
-    })
+        let Ok(Body::One(mut incoming)) = common::json::read(body) else { return None };
+        let mut envelope = Envelope::new();
+        let method = parse_method(&mut incoming, &mut envelope).ok()?;
+        let params = parse_params(*incoming).ok()?;
+        if !auth.may_run(origin.user, &method) {
+            return None;
+        }
+        log_call(&method, origin, envelope.id.as_ref());
+        Some(Single { envelope, request: request(origin, method, params) })
+    }
+
+    /// Has the command run elsewhere, without keeping this thread meanwhile; `None` if it is another.
+    pub(super) fn start(&self, registry: &Arc<Registry>) -> Option<impl Future<Output = Reply> + Send + use<>> {
+        let started = registry.start(&self.request)?;
+        let envelope = self.envelope.clone();
+        Some(async move {
+            let result = started.await;
+            envelope.answer(|out| result.map(|text| out.extend_from_slice(text.get().as_bytes())))
+        })
+    }
+
+    /// Answers now if that takes next to no time and waits for nobody.
+    pub(super) fn at_once(&self, registry: &Registry) -> Option<Reply> {
+        let mut reply = None;
+        registry.at_once(&self.request, &mut || reply = Some(self.answer(registry)));
+        reply
+    }
+
+    /// Runs the command and answers.
+    pub(super) fn answer(&self, registry: &Registry) -> Reply {
+        self.envelope.answer(|out| registry.answer(&self.request, out))
+    }
 }
 
-fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, request: Body<'_>, envelope: &mut Envelope) -> Reply {
-    let request = match parse(request, origin, envelope) {
-        Ok(request) => request,
-        Err(error) => return failed(envelope, error),
+impl Envelope {
+    /// Answers a single request.
+    fn answer(&self, result: impl FnOnce(&mut Vec<u8>) -> Result<(), RpcError>) -> Reply {
+        let mut out = Vec::with_capacity(ROOM);
+        match self.reply(&mut out, result) {
+            _ if self.is_notification() => (StatusCode::NO_CONTENT, None),
+            Ok(()) => (StatusCode::OK, Some(out)),
+            Err(error) if self.version2 => {
+                self.failure(&mut out, &error);
+                (StatusCode::OK, Some(out))
+            }
+            Err(error) => failed(self, &error),
+        }
+    }
+}
+
+/// Bytes that most answers fit into.
+const ROOM: usize = 256;
+
+fn single(registry: &Registry, auth: &Auth, origin: Origin<'_>, incoming: Incoming) -> Reply {
+    let mut envelope = Envelope::new();
+    let request = match parse(incoming, origin, &mut envelope) {
+        Ok((method, params)) => request(origin, method, params),
+        Err(error) => return failed(&envelope, &error),
     };
     if !auth.may_run(origin.user, &request.method) {
         log::warn!("RPC User {} not allowed to call method {}", origin.user, request.method);
         return (StatusCode::FORBIDDEN, None);
     }
-    match registry.answer(&request) {
-        _ if envelope.is_notification() => (StatusCode::NO_CONTENT, None),
-        Err(error) => refused(envelope, error),
-        Ok(result) => (StatusCode::OK, Some(envelope.success(&result))),
-    }
-}
-
-/// What a command's refusal comes to.
-fn refused(envelope: &Envelope, error: RpcError) -> Reply {
-    if envelope.version2 { (StatusCode::OK, Some(envelope.failure(&error))) } else { failed(envelope, error) }
+    Single { envelope, request }.answer(registry)
 }
 
 fn batch(
     registry: &Registry,
     auth: &Auth,
     origin: Origin<'_>,
-    (requests, repeated): (&[Value], &[Option<String>]),
+    requests: Vec<Option<Incoming>>,
     envelope: &mut Envelope,
 ) -> Reply {
     if auth.is_limited(origin.user) {
-        for request in requests {
-            let Some(members) = request.as_object() else {
-                return failed(envelope, RpcError::invalid_request("Invalid Request object"));
+        for incoming in &requests {
+            let Some(incoming) = incoming else {
+                return failed(envelope, &RpcError::invalid_request("Invalid Request object"));
             };
-            let method = members.get("method").unwrap_or(&Value::Null);
+            let method = incoming.method.as_ref().unwrap_or(&Value::Null);
             let Some(method) = method.as_str() else {
-                return failed(envelope, RpcError::parse(crate::json::wrong_type(method, "string")));
+                return failed(envelope, &RpcError::parse(crate::json::wrong_type(method, "string")));
             };
             if !auth.may_run(origin.user, method) {
                 log::warn!("RPC User {} not allowed to call method {method}", origin.user);
@@ -173,39 +203,60 @@ fn batch(
             }
         }
     }
-    let mut replies = Vec::new();
-    for (at, request) in requests.iter().enumerate() {
-        let result = parse((request, repeated.get(at)), origin, envelope).and_then(|request| registry.answer(&request));
-        if !envelope.is_notification() {
-            replies.push(result.map_or_else(|error| envelope.failure(&error), |result| envelope.success(&result)));
+    if requests.is_empty() {
+        return (StatusCode::OK, Some(b"[]".to_vec()));
+    }
+    let mut out = Vec::new();
+    let mut request = request(origin, String::new(), Value::Null);
+    for incoming in requests {
+        let begin = out.len();
+        out.push(if begin == 0 { b'[' } else { b',' });
+        let parsed = match incoming {
+            Some(incoming) => parse(incoming, origin, envelope),
+            None => Err(RpcError::invalid_request("Invalid Request object")),
+        };
+        let result = parsed.and_then(|(method, params)| {
+            (request.method, request.params) = (method, params);
+            envelope.reply(&mut out, |out| registry.answer(&request, out))
+        });
+        match result {
+            _ if envelope.is_notification() => out.truncate(begin),
+            Ok(()) => {}
+            Err(error) => envelope.failure(&mut out, &error),
         }
     }
-    if replies.is_empty() && !requests.is_empty() {
+    if out.is_empty() {
         return (StatusCode::NO_CONTENT, None);
     }
-    (StatusCode::OK, Some(format!("[{}]", replies.join(","))))
+    out.push(b']');
+    (StatusCode::OK, Some(out))
 }
 
-fn failed(envelope: &Envelope, error: RpcError) -> Reply {
+fn failed(envelope: &Envelope, error: &RpcError) -> Reply {
     let status = match error.code {
         code::INVALID_REQUEST => StatusCode::BAD_REQUEST,
         code::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    (status, Some(envelope.failure(&error)))
+    let mut out = Vec::with_capacity(ROOM);
+    envelope.failure(&mut out, error);
+    (status, Some(out))
 }
 
-fn parse(body: Body<'_>, origin: Origin<'_>, envelope: &mut Envelope) -> Result<Request, RpcError> {
-    let method = parse_method(body.0, envelope)?;
+fn parse(
+    mut incoming: Incoming,
+    origin: Origin<'_>,
+    envelope: &mut Envelope,
+) -> Result<(String, Value), RpcError> {
+    let method = parse_method(&mut incoming, envelope)?;
     log_call(&method, origin, envelope.id.as_ref());
-    parse_params(body, origin, method)
+    Ok((method, parse_params(incoming)?))
 }
 
-fn parse_method(request: &Value, envelope: &mut Envelope) -> Result<String, RpcError> {
+fn parse_method(incoming: &mut Incoming, envelope: &mut Envelope) -> Result<String, RpcError> {
     let invalid = |text: &str| Err(RpcError::invalid_request(text));
-    let Some(members) = request.as_object() else { return invalid("Invalid Request object") };
-    envelope.id = members.get("id").cloned();
-    envelope.version2 = match members.get("jsonrpc") {
+    envelope.id = incoming.id.take();
+    envelope.version2 = match &incoming.version {
         None | Some(Value::Null) => false,
         Some(Value::String(version)) if version == "1.0" => false,
         Some(Value::String(version)) if version == "2.0" => true,
@@ -218,23 +269,26 @@ fn parse_method(request: &Value, envelope: &mut Envelope) -> Result<String, RpcE
             });
         }
     };
-    match members.get("method") {
+    match incoming.method.take() {
         None | Some(Value::Null) => invalid("Missing method"),
-        Some(Value::String(method)) => Ok(method.clone()),
+        Some(Value::String(method)) => Ok(method),
         Some(_) => invalid("Method must be a string"),
     }
 }
 
-fn parse_params((request, repeated): Body<'_>, origin: Origin<'_>, method: String) -> Result<Request, RpcError> {
-    let params = match request.get("params") {
-        None | Some(Value::Null) => Value::Array(Vec::new()),
-        Some(params @ (Value::Array(_) | Value::Object(_))) => params.clone(),
-        Some(_) => return Err(RpcError::invalid_request("Params must be an array or object")),
-    };
-    if let Some(Some(name)) = repeated {
-        return Err(RpcError::invalid_parameter(format!("Parameter {name} specified multiple times")));
+fn parse_params(incoming: Incoming) -> Result<Value, RpcError> {
+    match incoming.params {
+        None => Ok(Value::Array(Vec::new())),
+        Some(Params::Values(values)) => Ok(values),
+        Some(Params::Repeated(name)) => {
+            Err(RpcError::invalid_parameter(format!("Parameter {name} specified multiple times")))
+        }
+        Some(Params::Wrong) => Err(RpcError::invalid_request("Params must be an array or object")),
     }
-    Ok(Request { method, params, uri: origin.uri.to_owned(), user: origin.user.to_owned(), tip: None })
+}
+
+fn request(origin: Origin<'_>, method: String, params: Value) -> Request {
+    Request { method, params, uri: origin.uri.to_owned(), user: origin.user.to_owned(), tip: None }
 }
 
 fn log_call(method: &str, origin: Origin<'_>, id: Option<&Value>) {
@@ -248,7 +302,7 @@ fn log_call(method: &str, origin: Origin<'_>, id: Option<&Value>) {
     };
     let (method, user) = (sanitised(method), origin.user);
     if common::logging::log_ips() {
-        let peer = origin.peer;
+        let peer = origin.peer.map_or_else(|| "ipc".to_owned(), |peer| peer.to_string());
         log::debug!(target: "rpc", "ThreadRPCServer method={method} user={user} peeraddr={peer} id={id}");
     } else {
         log::debug!(target: "rpc", "ThreadRPCServer method={method} user={user} id={id}");
@@ -262,6 +316,8 @@ fn sanitised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::server::config::ServerConfig;
     use crate::{Command, CommandSet, Table};
@@ -285,6 +341,15 @@ mod tests {
             examples: &[],
             run: |(), _| Err(RpcError::invalid_parameter("no")),
         },
+        Command {
+            name: "slow",
+            category: "test",
+            args: &[],
+            description: "",
+            result: &[],
+            examples: &[],
+            run: |(), _| Ok(Value::Null),
+        },
     ];
 
     fn reply(whitelist: &[&str], body: &str) -> (u16, String) {
@@ -304,9 +369,9 @@ mod tests {
             timeout: None,
         };
         let (auth, _) = Auth::new(&config).unwrap();
-        let origin = Origin { user: "u", uri: "/", peer: "127.0.0.1:1" };
+        let origin = Origin { user: "u", uri: "/", peer: None };
         let (status, body) = answer(&registry, &auth, origin, body.as_bytes());
-        (status.as_u16(), body.unwrap_or_default())
+        (status.as_u16(), String::from_utf8(body.unwrap_or_default()).unwrap())
     }
 
     #[test]
@@ -378,10 +443,6 @@ mod tests {
             }
         }
 
-        fn runs_elsewhere(&self) -> bool {
-            true
-        }
-
         fn start(&self, request: &Request) -> Option<crate::Started> {
             let result = self.execute(request).map(|value| serde_json::value::to_raw_value(&value).unwrap());
             Some(Box::pin(std::future::ready(result)))
@@ -393,31 +454,53 @@ mod tests {
         let registry = Arc::new(Registry::new());
         registry.add(Arc::new(Elsewhere));
         let auth = Auth::default();
-        let origin = Origin { user: "u", uri: "/", peer: "127.0.0.1:1" };
+        let origin = Origin { user: "u", uri: "/", peer: None };
+        let start = |body: &str| Single::read(&auth, origin, body.as_bytes())?.start(&registry);
         let body = r#"{"method":"echo","params":[1]}"#;
-        assert!(start(&registry, &auth, origin, body.as_bytes()).is_none(), "warm-up is answered here");
+        assert!(start(body).is_none(), "warm-up is answered here");
         registry.finish_warmup();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for body in [
             body,
-            r#"{"method":"echo","params":[1.50000000,"two",{"z":1,"a":2}],"id":"x"}"#,
+            r#" {"method":"echo","params":[1.50000000,"two",{"z":1,"a":2}],"id":"x"}"#,
             r#"{"method":"echo","params":{"named":null},"id":null}"#,
             r#"{"method":"echo","id":7}"#,
             r#"{"jsonrpc":"2.0","method":"echo","params":[1],"id":7}"#,
             r#"{"jsonrpc":"2.0","method":"echo","params":[],"id":7}"#,
             r#"{"jsonrpc":"2.0","method":"echo","params":[1]}"#,
         ] {
-            let started = start(&registry, &auth, origin, body.as_bytes()).unwrap();
-            let (status, expected) = answer(&registry, &auth, origin, body.as_bytes());
-            assert_eq!(runtime.block_on(started), (status, expected.map(|reply| reply.to_string())), "{body}");
+            let expected = answer(&registry, &auth, origin, body.as_bytes());
+            assert_eq!(runtime.block_on(start(body).unwrap()), expected, "{body}");
         }
         assert_eq!(registry.active(), vec![]);
         // What is wrong with a request is said in one place.
         for body in
             ["", "[]", r#"{"method":"ok"}"#, r#"{"method":"echo","params":1}"#, r#"{"jsonrpc":2,"method":"echo"}"#]
         {
-            assert!(start(&registry, &auth, origin, body.as_bytes()).is_none(), "{body}");
+            assert!(start(body).is_none(), "{body}");
         }
+    }
+
+    #[test]
+    fn what_is_answered_at_once_is_answered_alike() {
+        let registry = Registry::new();
+        registry.add(Arc::new(Table::new(Arc::new(()), &[COMMANDS]).at_once(&["ok", "fail"], |(), run| run())));
+        registry.finish_warmup();
+        let auth = Auth::default();
+        let origin = Origin { user: "u", uri: "/", peer: None };
+        let at_once = |body: &str| Single::read(&auth, origin, body.as_bytes())?.at_once(&registry);
+        for body in [r#"{"method":"ok","id":1}"#, r#"{"jsonrpc":"2.0","method":"ok"}"#, r#"{"method":"fail","id":1}"#] {
+            assert_eq!(at_once(body), Some(answer(&registry, &auth, origin, body.as_bytes())), "{body}");
+        }
+        for body in [r#"{"method":"slow"}"#, r#"{"method":"x"}"#, r#"[{"method":"ok"}]"#] {
+            assert_eq!(at_once(body), None, "{body}");
+        }
+        let busy = Table::new(Arc::new(()), &[COMMANDS]).at_once(&["ok"], |(), _| ());
+        let registry = Registry::new();
+        registry.add(Arc::new(busy));
+        registry.finish_warmup();
+        let body = br#"{"method":"ok"}"#;
+        assert_eq!(Single::read(&auth, origin, body).unwrap().at_once(&registry), None);
     }
 
     #[test]
@@ -434,6 +517,11 @@ mod tests {
             ),
         );
         check(r#"[{"jsonrpc":"2.0","method":"ok"}]"#, 204, "");
+        check(
+            r#"[{"jsonrpc":"2.0","method":"ok"},{"method":"fail"},{"jsonrpc":"2.0","method":"fail"},{"method":"ok"}]"#,
+            200,
+            r#"[{"result":null,"error":{"code":-8,"message":"no"}},{"result":"/","error":null}]"#,
+        );
     }
 
     #[test]

@@ -111,6 +111,12 @@ impl Workers {
         Ok(())
     }
 
+    /// Says whether a job would be run at once.
+    pub(super) fn are_free(&self) -> bool {
+        let state = self.queue.lock();
+        !state.stopping && state.waiting.is_empty() && !state.idle.is_empty()
+    }
+
     /// Drops waiting jobs, and returns once running ones are done.
     pub(super) fn stop(&self) {
         let dropped = {

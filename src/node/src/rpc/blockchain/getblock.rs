@@ -3,7 +3,7 @@
 use rpc::{Arg, ArgType, Call, Command, Res, RpcResult, example_cli, example_rpc, json};
 
 use crate::NodeContext;
-use crate::rpc::shape::block::{COINBASE_DOC, Detail, View, header_doc};
+use crate::rpc::shape::block::{COINBASE_DOC, View, header_doc, write_with_ids};
 use crate::rpc::shape::transaction::{INPUT_DOC, INPUT_WITH_PREVOUT_DOC, transaction_doc};
 use crate::rpc::support::{block_and_undo, engine_error, find_block};
 
@@ -57,19 +57,20 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let hash = call.hash("blockhash")?;
     let verbosity = call.verbosity("verbosity", 1, true)?;
     let index = find_block(ctx, &hash)?;
-    let network = ctx.chain.network();
-    let detail = match verbosity {
-        ..=0 => {
-            let raw = ctx.kernel.read_block(&hash).map_err(engine_error)?;
-            return call.write(&json::hex(&raw));
-        }
-        1 => {
-            let block = ctx.kernel.block(&hash).map_err(engine_error)?;
-            return call.write(&View { index: &index, block: &block, undo: None, detail: Detail::Ids, network });
-        }
-        2 => Detail::Transactions,
-        _ => Detail::Prevouts,
-    };
+    if verbosity <= 1 {
+        let raw = ctx.kernel.read_block(&hash).map_err(engine_error)?;
+        return call.write_with(|out| {
+            if verbosity <= 0 {
+                out.push(b'"');
+                json::append_hex(out, &raw);
+                out.push(b'"');
+                return Ok(());
+            }
+            let unreadable = |error| engine_error(kernel::Error::BlockUnreadable(hash, error));
+            write_with_ids(out, &index, &raw).map_err(unreadable)
+        });
+    }
     let (block, undo) = block_and_undo(ctx, &index)?;
-    call.write(&View { index: &index, block: &block, undo: undo.as_deref(), detail, network })
+    let (undo, network) = (undo.as_deref(), ctx.chain.network());
+    call.write(&View { index: &index, block: &block, undo, prevouts: verbosity > 2, network })
 }

@@ -5,7 +5,7 @@ use rpc::{Arg, ArgType, Call, Command, Res, RpcResult, example_cli, example_rpc,
 use serde_json::json;
 
 use crate::NodeContext;
-use crate::rpc::shape::block::{header_doc, header_json};
+use crate::rpc::shape::block::{HeaderView, header_doc};
 use crate::rpc::support::find_block;
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
@@ -30,5 +30,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
 fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let hash = values::parse_hash(call.value("blockhash"), "hash")?;
     let index = find_block(ctx, &hash)?;
-    Ok(if call.bool("verbose")? { header_json(&index).into() } else { json!(serialize_hex(&index.header)) })
+    if call.bool("verbose")? {
+        return call.write(&HeaderView(&index));
+    }
+    Ok(json!(serialize_hex(&index.header)))
 }

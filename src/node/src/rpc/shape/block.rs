@@ -1,26 +1,17 @@
 //! Blocks and headers as JSON.
 
+use bitcoin::consensus::encode::deserialize_partial;
 use bitcoin::hex::DisplayHex;
 use bitcoin::{Block, CompactTarget, Network, Target, Transaction};
 use kernel::{BlockIndex, Coin};
 use rpc::Res;
-use rpc::json::{self as values, Text};
+use rpc::json as values;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::raw_block::{self, Outline};
 use super::transaction::{self, List, Spent};
-
-/// How much of a block's transactions to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Detail {
-    /// Ids.
-    Ids,
-    /// All of each, with its fee.
-    Transactions,
-    /// That and the outputs spent.
-    Prevouts,
-}
 
 /// Returns the difficulty as a multiple of the lowest one of the main chain.
 pub(crate) fn difficulty(bits: CompactTarget) -> f64 {
@@ -32,7 +23,7 @@ pub(crate) fn difficulty(bits: CompactTarget) -> f64 {
 
 /// Returns the target of a header as 64 hexadecimal digits.
 pub(crate) fn target_hex(bits: CompactTarget) -> String {
-    Target::from_compact(bits).to_be_bytes().to_lower_hex_string()
+    values::hex(&Target::from_compact(bits).to_be_bytes())
 }
 
 /// Returns compact bits as 8 hexadecimal digits.
@@ -40,46 +31,117 @@ pub(crate) fn bits_hex(bits: CompactTarget) -> String {
     format!("{:08x}", bits.to_consensus())
 }
 
-/// Returns a header as JSON.
-pub(crate) fn header_json(index: &BlockIndex) -> Map<String, Value> {
-    let header = &index.header;
-    let confirmations = if index.confirmations == 0 { -1 } else { i64::from(index.confirmations) };
-    let mut out = Map::new();
-    out.insert("hash".into(), json!(index.hash.to_string()));
-    out.insert("confirmations".into(), json!(confirmations));
-    out.insert("height".into(), json!(index.height));
-    out.insert("version".into(), json!(header.version.to_consensus()));
-    out.insert("versionHex".into(), json!(format!("{:08x}", header.version.to_consensus())));
-    out.insert("merkleroot".into(), json!(header.merkle_root.to_string()));
-    out.insert("time".into(), json!(header.time));
-    out.insert("mediantime".into(), json!(index.median_time));
-    out.insert("nonce".into(), json!(header.nonce));
-    out.insert("bits".into(), json!(bits_hex(header.bits)));
-    out.insert("target".into(), json!(target_hex(header.bits)));
-    out.insert("difficulty".into(), values::float(difficulty(header.bits)));
-    out.insert("chainwork".into(), json!(chainwork_hex(index)));
-    out.insert("nTx".into(), json!(index.n_tx));
-    if let Some(previous) = index.previous() {
-        out.insert("previousblockhash".into(), json!(previous.to_string()));
+/// A header as it is shown.
+pub(crate) struct HeaderView<'a>(pub &'a BlockIndex);
+
+impl HeaderView<'_> {
+    fn members<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        let index = self.0;
+        let header = &index.header;
+        let confirmations = if index.confirmations == 0 { -1 } else { i64::from(index.confirmations) };
+        out.serialize_entry("hash", &hash(&index.hash))?;
+        out.serialize_entry("confirmations", &confirmations)?;
+        out.serialize_entry("height", &index.height)?;
+        out.serialize_entry("version", &header.version.to_consensus())?;
+        out.serialize_entry("versionHex", &format_args!("{:08x}", header.version.to_consensus()))?;
+        out.serialize_entry("merkleroot", &hash(&header.merkle_root))?;
+        out.serialize_entry("time", &header.time)?;
+        out.serialize_entry("mediantime", &index.median_time)?;
+        out.serialize_entry("nonce", &header.nonce)?;
+        out.serialize_entry("bits", &bits_hex(header.bits))?;
+        out.serialize_entry("target", &target_hex(header.bits))?;
+        out.serialize_entry("difficulty", &values::float(difficulty(header.bits)))?;
+        out.serialize_entry("chainwork", &chainwork_hex(index))?;
+        out.serialize_entry("nTx", &index.n_tx)?;
+        if let Some(previous) = index.previous() {
+            out.serialize_entry("previousblockhash", &hash(&previous))?;
+        }
+        if let Some(next) = &index.next {
+            out.serialize_entry("nextblockhash", &hash(next))?;
+        }
+        Ok(())
     }
-    if let Some(next) = index.next {
-        out.insert("nextblockhash".into(), json!(next.to_string()));
+}
+
+impl Serialize for HeaderView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        self.members(&mut out)?;
+        out.end()
     }
-    out
+}
+
+fn hash(hash: &impl AsRef<[u8; 32]>) -> values::Hash<'_> {
+    values::Hash(hash.as_ref())
 }
 
 /// Returns the work of the chain up to a block as 64 hexadecimal digits.
 pub(crate) fn chainwork_hex(index: &BlockIndex) -> String {
-    index.chainwork.to_be_bytes().to_lower_hex_string()
+    values::hex(&index.chainwork.to_be_bytes())
 }
 
-/// A block as it is shown.
+/// What is shown of a block besides its transactions.
+struct Front<'a> {
+    index: &'a BlockIndex,
+    stripped_size: usize,
+    size: usize,
+    coinbase: Option<&'a Transaction>,
+}
+
+impl Front<'_> {
+    fn members<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        HeaderView(self.index).members(out)?;
+        out.serialize_entry("strippedsize", &self.stripped_size)?;
+        out.serialize_entry("size", &self.size)?;
+        out.serialize_entry("weight", &(3 * self.stripped_size + self.size))?;
+        if let Some(coinbase) = self.coinbase {
+            out.serialize_entry("coinbase_tx", &coinbase_json(coinbase))?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Front<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        self.members(&mut out)?;
+        out.end()
+    }
+}
+
+/// Writes a serialized block as it is shown with its transactions' ids alone; an error if it is no block.
+pub(crate) fn write_with_ids(out: &mut Vec<u8>, index: &BlockIndex, raw: &[u8]) -> Result<(), String> {
+    let Outline { txids, stripped_size, first } = raw_block::outline(raw).ok_or("it ends early or late")?;
+    let coinbase = match txids.first() {
+        Some(_) => {
+            let (coinbase, _) = deserialize_partial(&raw[first..]).map_err(|error| error.to_string())?;
+            Some(coinbase)
+        }
+        None => None,
+    };
+    let front = Front { index, stripped_size, size: raw.len(), coinbase: coinbase.as_ref() };
+    serde_json::to_writer(&mut *out, &front).map_err(|error| error.to_string())?;
+    // An object is what comes before its end.
+    out.pop();
+    out.reserve(txids.len() * r#"",""#.len() + txids.len() * 64 + 16);
+    out.extend_from_slice(br#","tx":["#);
+    for (at, txid) in txids.iter().enumerate() {
+        out.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+        values::append_hash(out, txid);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b"]}");
+    Ok(())
+}
+
+/// A block as it is shown with its transactions.
 pub(crate) struct View<'a> {
     pub index: &'a BlockIndex,
     pub block: &'a Block,
     /// The coins spent, a list for each transaction but the coinbase, if at hand.
     pub undo: Option<&'a [Vec<Coin>]>,
-    pub detail: Detail,
+    /// With the outputs spent.
+    pub prevouts: bool,
     pub network: Network,
 }
 
@@ -87,32 +149,20 @@ impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let block = self.block;
         let mut out = serializer.serialize_map(None)?;
-        for (key, value) in header_json(self.index) {
-            out.serialize_entry(&key, &value)?;
-        }
         let size = block.total_size();
-        let weight = block.weight().to_wu();
         // Weight is three times the stripped size plus the whole size.
-        out.serialize_entry("strippedsize", &((weight - size as u64) / 3))?;
-        out.serialize_entry("size", &size)?;
-        out.serialize_entry("weight", &weight)?;
-        if let Some(coinbase) = block.txdata.first() {
-            out.serialize_entry("coinbase_tx", &coinbase_json(coinbase))?;
-        }
-        if self.detail == Detail::Ids {
-            out.serialize_entry("tx", &List(block.txdata.iter().map(|tx| Text(tx.compute_txid()))))?;
-        } else {
-            let transactions = block.txdata.iter().enumerate().map(|(at, tx)| {
-                let coins = self.undo.and_then(|undo| undo.get(at.checked_sub(1)?)).map(Vec::as_slice);
-                let spent = match (self.detail, coins) {
-                    (_, None) => Spent::Unknown,
-                    (Detail::Prevouts, Some(coins)) => Spent::Shown(coins),
-                    (_, Some(coins)) => Spent::ForFee(coins),
-                };
-                transaction::View { tx, network: self.network, spent, hex: true }
-            });
-            out.serialize_entry("tx", &List(transactions))?;
-        }
+        let stripped_size = (block.weight().to_wu() as usize - size) / 3;
+        Front { index: self.index, stripped_size, size, coinbase: block.txdata.first() }.members(&mut out)?;
+        let transactions = block.txdata.iter().enumerate().map(|(at, tx)| {
+            let coins = self.undo.and_then(|undo| undo.get(at.checked_sub(1)?)).map(Vec::as_slice);
+            let spent = match coins {
+                None => Spent::Unknown,
+                Some(coins) if self.prevouts => Spent::Shown(coins),
+                Some(coins) => Spent::ForFee(coins),
+            };
+            transaction::View { tx, network: self.network, spent, hex: true }
+        });
+        out.serialize_entry("tx", &List(transactions))?;
         out.end()
     }
 }
