@@ -1,5 +1,7 @@
 //! Calls about the chain: one at a time, a thousand in a batch, and from many clients at once.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +25,10 @@ const BATCH: u32 = 1_000;
 pub(super) fn run(stage: &Stage) -> Result<()> {
     let nodes = start(stage)?;
     let latency = |what: &str, body: &Value| latency(stage.table, &nodes, what, "/", body);
-    latency("getblockcount", &call("getblockcount", json!([])))?;
+    let count = call("getblockcount", json!([]));
+    let bare = bare_exchange(nodes[0].client()?.request("/", &count).len())?;
+    stage.table.row("as many bytes to and fro, nobody computing", "us", Less, &vec![bare; nodes.len()]);
+    latency("getblockcount", &count)?;
     for verbosity in 0..=3 {
         let what = format!("getblock, verbosity {verbosity}, full block");
         latency(&what, &call("getblock", json!([stage.tip, verbosity])))?;
@@ -64,6 +69,32 @@ pub(super) fn latency(table: &Table, nodes: &[Node], what: &str, path: &str, bod
     let values: Vec<_> = samples.into_iter().map(|samples| median(samples, 1e6)).collect();
     table.row(what, "us", Less, &values);
     Ok(())
+}
+
+/// How long an exchange takes whose request has as many bytes as a node would get, and whose other side only reads and
+/// writes: what of a call is the system's.
+fn bare_exchange(request: usize) -> Result<Option<f64>> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let mut stream = TcpStream::connect(listener.local_addr()?)?;
+    stream.set_nodelay(true)?;
+    let (mut other, _) = listener.accept()?;
+    other.set_nodelay(true)?;
+    let echo = thread::spawn(move || {
+        let mut bytes = vec![0; request];
+        // Ends with the connection.
+        while other.read_exact(&mut bytes).is_ok() && other.write_all(&bytes).is_ok() {}
+    });
+    let (mut bytes, mut samples) = (vec![0; request], Vec::new());
+    let begin = Instant::now();
+    while begin.elapsed() < TIME.0 {
+        let begin = Instant::now();
+        stream.write_all(&bytes)?;
+        stream.read_exact(&mut bytes)?;
+        samples.push(begin.elapsed());
+    }
+    drop(stream);
+    echo.join().ok().context("an echo panicked")?;
+    Ok(median(samples, 1e6))
 }
 
 /// Prints how many calls a second many clients get answered, by the clock and for the time the node itself computed.
