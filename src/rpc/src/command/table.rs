@@ -44,13 +44,7 @@ impl<C> Command<C> {
     }
 
     /// Adds the result to the end of `out`.
-    fn checked(
-        &self,
-        context: &C,
-        request: &Request,
-        check_result: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), RpcError> {
+    fn checked(&self, context: &C, request: &Request, check_result: bool, out: &mut Vec<u8>) -> Result<(), RpcError> {
         let params: Cow<'_, [Value]> = match &request.params {
             Value::Object(members) => named::to_positional(members, self.args)?.into(),
             Value::Array(params) => params.into(),

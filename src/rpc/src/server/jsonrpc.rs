@@ -243,11 +243,7 @@ fn failed(envelope: &Envelope, error: &RpcError) -> Reply {
     (status, Some(out))
 }
 
-fn parse(
-    mut incoming: Incoming,
-    origin: Origin<'_>,
-    envelope: &mut Envelope,
-) -> Result<(String, Value), RpcError> {
+fn parse(mut incoming: Incoming, origin: Origin<'_>, envelope: &mut Envelope) -> Result<(String, Value), RpcError> {
     let method = parse_method(&mut incoming, envelope)?;
     log_call(&method, origin, envelope.id.as_ref());
     Ok((method, parse_params(incoming)?))
