@@ -95,6 +95,10 @@ pub(crate) struct Manager {
     next_inbound_trickle: Time,
     /// The block whose announcement last made us ask one more peer for headers.
     last_early_block: Option<BlockHash>,
+    /// The tip that peers were told of last, or are being told.
+    last_tip: Option<BlockHash>,
+    /// Tips that peers are told of ahead of the engine's events, oldest first.
+    ahead: VecDeque<BlockHash>,
     /// Outbound peers that are kept whatever their chain.
     protected: usize,
     /// Clocks of outbound peers against ours, in seconds, oldest first.
@@ -118,6 +122,8 @@ impl Manager {
             stalling_timeout: download::STALLING_TIMEOUT,
             next_inbound_trickle: Time::ZERO,
             last_early_block: None,
+            last_tip: None,
+            ahead: VecDeque::new(),
             protected: 0,
             time_offsets: VecDeque::new(),
             next_rebroadcast: rebroadcast_time(),

@@ -12,6 +12,9 @@ use crate::peer::Peer;
 /// Most blocks announced by header at a time.
 const MAX_TO_ANNOUNCE: usize = 8;
 
+/// Most tips announced before the engine's events of them came.
+const MAX_AHEAD: usize = 16;
+
 impl Manager {
     /// The chain has a new tip: its blocks that were not on the chain before are to be announced.
     pub(super) fn tip_changed(
@@ -20,9 +23,33 @@ impl Manager {
         fork: Option<BlockHash>,
         initial_download: bool,
     ) -> Result<(), kernel::Error> {
+        if let Some(at) = self.ahead.iter().position(|ahead| *ahead == tip) {
+            self.ahead.drain(..=at);
+            return Ok(());
+        }
+        self.ahead.clear();
+        self.last_tip = Some(tip);
         if initial_download {
             return Ok(());
         }
+        self.announce_tip(tip, fork)
+    }
+
+    /// A block was handed to the engine: if it is the new tip, and the child of the last one, it is announced without
+    /// waiting for the engine's event, which comes by way of another thread.
+    pub(super) fn look_at_tip(&mut self) -> Result<(), kernel::Error> {
+        let tip = self.kernel.latest_tip();
+        let Some(tip) = tip.filter(|_| tip != self.last_tip && self.ahead.len() < MAX_AHEAD) else { return Ok(()) };
+        let previous = self.kernel.block_index(&tip)?.and_then(|index| index.previous());
+        if previous.is_none() || previous != self.last_tip || self.kernel.is_initial_block_download()? {
+            return Ok(());
+        }
+        self.last_tip = Some(tip);
+        self.ahead.push_back(tip);
+        self.announce_tip(tip, previous)
+    }
+
+    fn announce_tip(&mut self, tip: BlockHash, fork: Option<BlockHash>) -> Result<(), kernel::Error> {
         self.transactions.tip_changed();
         let mut hashes = Vec::new();
         let mut walk = Some(tip);

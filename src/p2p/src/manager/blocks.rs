@@ -53,6 +53,9 @@ impl Manager {
         for (checked, verdict) in received.verdicts {
             self.on_verdict(checked, &verdict);
         }
+        if received.new {
+            self.look_at_tip()?;
+        }
         if !received.new {
             self.sources.remove(&hash);
         }
