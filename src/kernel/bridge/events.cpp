@@ -176,13 +176,13 @@ void Relay::UpdatedBlockTip(const CBlockIndex* index, const CBlockIndex* fork, b
 
 void Relay::TransactionAddedToMempool(const NewMempoolTransactionInfo& tx, uint64_t sequence)
 {
-    if (m_queue.stopped()) return;
+    if (m_queue.stopped() || !m_sink->wants_transactions()) return;
     m_sink->transaction_added(to_slice(serialize(TX_WITH_WITNESS(*tx.info.m_tx))), sequence);
 }
 
 void Relay::TransactionRemovedFromMempool(const CTransactionRef& tx, MemPoolRemovalReason reason, uint64_t sequence)
 {
-    if (m_queue.stopped()) return;
+    if (m_queue.stopped() || !m_sink->wants_transactions()) return;
     m_sink->transaction_removed(to_slice(serialize(TX_WITH_WITNESS(*tx))), static_cast<std::uint8_t>(reason), sequence);
 }
 
@@ -198,6 +198,7 @@ void Relay::MempoolTransactionsRemovedForBlock(const std::vector<RemovedMempoolT
 void Relay::BlockConnected(const kernel::ChainstateRole& role, const std::shared_ptr<const CBlock>& block, const CBlockIndex* index)
 {
     if (m_queue.stopped() || role.historical) return;
+    if (!m_sink->wants_blocks()) return m_sink->block_passed();
     m_sink->block_connected(describe(*index), to_slice(serialize(TX_WITH_WITNESS(*block))));
 }
 

@@ -21,6 +21,20 @@ use crate::{BlockIndex, BlockVerdict, Error, ffi, logging};
 ///
 /// Every method does nothing unless implemented.
 pub trait Events: Send + Sync {
+    /// Says whether the next block that joins the chain is of interest. Nothing is made of one that is not, and
+    /// [`block_passed`](Self::block_passed) comes instead of [`block_connected`](Self::block_connected).
+    fn wants_blocks(&self) -> bool {
+        true
+    }
+
+    /// Says whether transactions that enter or leave the mempool are of interest; if not, their events do not come.
+    fn wants_transactions(&self) -> bool {
+        true
+    }
+
+    /// A block that is of no interest became part of the active chain.
+    fn block_passed(&self) {}
+
     /// A block became part of the active chain.
     fn block_connected(&self, index: &BlockIndex, block: &Block) {
         let _ = (index, block);
@@ -189,6 +203,25 @@ impl EventSink {
             Ok(value) => handler(events, &value),
             Err(error) => logging::report(&format!("cannot decode what the event {name} carries: {error}")),
         });
+    }
+
+    /// What a handler answers; `otherwise` if it panics.
+    fn ask(&self, name: &str, otherwise: bool, handler: impl FnOnce(&dyn Events) -> bool) -> bool {
+        let mut answer = otherwise;
+        self.deliver(name, |events| answer = handler(events));
+        answer
+    }
+
+    pub(crate) fn wants_blocks(&self) -> bool {
+        self.ask("wants_blocks", true, |events| events.wants_blocks())
+    }
+
+    pub(crate) fn wants_transactions(&self) -> bool {
+        self.ask("wants_transactions", true, |events| events.wants_transactions())
+    }
+
+    pub(crate) fn block_passed(&self) {
+        self.deliver("block_passed", |events| events.block_passed());
     }
 
     pub(crate) fn block_connected(&self, index: &ffi::IndexEntry, block: &[u8]) {

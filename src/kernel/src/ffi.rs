@@ -539,6 +539,9 @@ mod bridge {
     extern "Rust" {
         type EventSink;
 
+        fn wants_blocks(self: &EventSink) -> bool;
+        fn wants_transactions(self: &EventSink) -> bool;
+        fn block_passed(self: &EventSink);
         fn block_connected(self: &EventSink, index: &IndexEntry, block: &[u8]);
         fn block_disconnected(self: &EventSink, index: &IndexEntry, block: &[u8]);
         fn tip_updated(self: &EventSink, tip: &IndexEntry, fork: &OptionalHash, initial_download: bool);

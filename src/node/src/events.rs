@@ -73,6 +73,11 @@ impl EventHub {
         Ok(Arc::new(HubSubscription { hub: Arc::downgrade(self), subscriber }))
     }
 
+    /// Says whether an event published now would get to anybody.
+    pub fn has_subscribers(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
     /// Queues an event for every subscriber; waits where a queue is full.
     pub fn publish(&self, event: &Event) {
         for subscriber in self.snapshot() {

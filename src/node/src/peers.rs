@@ -45,8 +45,13 @@ impl Peers {
         }
     }
 
-    /// A block joined the chain. Never waits.
-    pub(crate) fn block_connected(&self, block: &Block) {
+    /// Says whether blocks that join the chain are to be shown to peers' memory of transactions. Never waits.
+    pub(crate) fn wants_blocks(&self) -> bool {
+        self.network().is_some_and(|network| network.wants_blocks())
+    }
+
+    /// A block joined the chain; one that is not wanted need not be shown. Never waits.
+    pub(crate) fn block_connected(&self, block: Option<&Block>) {
         if let Some(network) = self.network() {
             network.block_connected(block);
         }

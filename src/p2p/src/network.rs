@@ -139,11 +139,15 @@ impl Network {
         self.connector.links.inbox().push(Work::Tip { hash, fork, initial_download });
     }
 
-    /// A block joined the chain. Never waits.
-    pub fn block_connected(&self, block: &Block) {
+    /// Says whether the transactions of blocks that join the chain matter. Never waits.
+    pub fn wants_blocks(&self) -> bool {
         // Peers' transactions do not come before the node has caught up, so there is nothing to compare with.
-        let wanted = !self.kernel.is_initial_block_download().unwrap_or(true);
-        let block = wanted.then(|| Arc::new(block.clone()));
+        !self.kernel.is_initial_block_download().unwrap_or(true)
+    }
+
+    /// A block joined the chain, which is there if it was wanted. Never waits.
+    pub fn block_connected(&self, block: Option<&Block>) {
+        let block = block.filter(|_| self.wants_blocks()).map(|block| Arc::new(block.clone()));
         self.connector.links.inbox().push(Work::Connected(block));
     }
 

@@ -1,6 +1,7 @@
 //! Bad options, damaged files, handlers that misbehave.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bitcoin::{Block, SignedAmount};
@@ -191,6 +192,45 @@ fn handlers_may_ask_and_panic() {
     node.kernel.sync_events().unwrap();
     assert_eq!(nosy.answers.lock().unwrap().len(), 2);
     assert!(LINES.contain("a handler of the event block_connected panicked"));
+    node.kernel.shutdown().unwrap();
+}
+
+/// Wants to see nothing, and counts what passes.
+#[derive(Default)]
+struct Bored {
+    passed: AtomicUsize,
+}
+
+impl Events for Bored {
+    fn wants_blocks(&self) -> bool {
+        false
+    }
+
+    fn wants_transactions(&self) -> bool {
+        false
+    }
+
+    fn block_passed(&self) {
+        self.passed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn block_connected(&self, _: &BlockIndex, _: &Block) {
+        panic!("nobody wanted to see it");
+    }
+}
+
+#[test]
+fn what_nobody_wants_to_see_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    let bored = Arc::new(Bored::default());
+    let kernel = Kernel::load(options(&dir), bored.clone(), LINES.clone()).unwrap();
+    kernel.import_blocks(&[]).unwrap();
+    let node = Node { kernel, events: Arc::new(Recorder::default()), dir };
+    node.kernel.sync_events().unwrap();
+    let before = bored.passed.load(Ordering::SeqCst);
+    node.mine(3);
+    node.kernel.sync_events().unwrap();
+    assert_eq!(bored.passed.load(Ordering::SeqCst), before + 3);
     node.kernel.shutdown().unwrap();
 }
 

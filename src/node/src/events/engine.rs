@@ -56,10 +56,24 @@ impl EngineListener {
 }
 
 impl kernel::Events for EngineListener {
+    fn wants_blocks(&self) -> bool {
+        self.hub.has_subscribers() || self.peers.wants_blocks()
+    }
+
+    fn wants_transactions(&self) -> bool {
+        self.hub.has_subscribers()
+    }
+
+    fn block_passed(&self) {
+        self.peers.block_connected(None);
+    }
+
     fn block_connected(&self, index: &BlockIndex, block: &Block) {
-        let block = ConnectedBlock { block: block_ref(index), data: block.clone() };
-        self.peers.block_connected(&block.data);
-        self.hub.publish(&Event::Connected(Arc::new(block)));
+        self.peers.block_connected(Some(block));
+        if self.hub.has_subscribers() {
+            let block = ConnectedBlock { block: block_ref(index), data: block.clone() };
+            self.hub.publish(&Event::Connected(Arc::new(block)));
+        }
     }
 
     fn block_disconnected(&self, index: &BlockIndex, block: &Block) {
