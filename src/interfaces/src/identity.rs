@@ -23,22 +23,22 @@ impl Identity {
     ///
     /// # Errors
     /// If it is not; the text names both.
-    pub fn check_version(&self, other: &Identity) -> Result<(), Skew> {
+    pub fn check_version(&self, other: &Identity) -> Result<(), Box<Skew>> {
         if self.version == other.version {
             return Ok(());
         }
-        Err(Skew { ours: self.clone(), theirs: other.clone(), kind: SkewKind::Version })
+        Err(Box::new(Skew { ours: self.clone(), theirs: other.clone(), kind: SkewKind::Version }))
     }
 
     /// Checks that the other side works on the same chain, if both are on one.
     ///
     /// # Errors
     /// If it does not; the text names both.
-    pub fn check_network(&self, other: &Identity) -> Result<(), Skew> {
+    pub fn check_network(&self, other: &Identity) -> Result<(), Box<Skew>> {
         if self.network == other.network || self.network.is_empty() || other.network.is_empty() {
             return Ok(());
         }
-        Err(Skew { ours: self.clone(), theirs: other.clone(), kind: SkewKind::Network })
+        Err(Box::new(Skew { ours: self.clone(), theirs: other.clone(), kind: SkewKind::Network }))
     }
 }
 

@@ -14,6 +14,9 @@ use crate::reconnect::Linked;
 use crate::spawn::connect_on;
 use crate::{Error, Result, socket, tls};
 
+/// How long the other side may take to say who it is.
+const INTRODUCTION_LIMIT: Duration = Duration::from_secs(30);
+
 /// A connection to a program that listens.
 #[derive(Clone)]
 pub struct Connected {
@@ -100,7 +103,7 @@ fn connect_to(
         None if ended.is_none() => return Ok(Connected { link, init, peer: None }),
         own => own.unwrap_or_default(),
     };
-    let peer = match init.introduce(own) {
+    let peer = match multiprocess::within(limit.unwrap_or(INTRODUCTION_LIMIT), || init.introduce(own)) {
         Ok(peer) => Some(peer),
         Err(interfaces::Error::Unsupported { .. }) => None,
         Err(interfaces::Error::Disconnected { .. }) => {
@@ -108,6 +111,9 @@ fn connect_to(
                 Some(ended) => ended.take().unwrap_or(tls::Error::Left).into(),
                 None => Error::Connect { source: io::Error::from(rustix::io::Errno::CONNRESET) },
             });
+        }
+        Err(interfaces::Error::TimedOut { .. }) => {
+            return Err(Error::Connect { source: io::Error::from(rustix::io::Errno::TIMEDOUT) });
         }
         Err(error) => return Err(Error::Refused { reason: error.to_string() }),
     };

@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures::future::join_all;
 use interfaces::{Chain, Echo, Error, Init, Result, RpcRequest};
@@ -55,6 +56,23 @@ fn one_that_takes_long_holds_up_no_other() {
     keeper.release.send(()).unwrap();
     let both = ends(move || block_on(async { (first.await, second.await) }));
     assert_eq!(both, (Ok("first".to_owned()), Ok("second".to_owned())));
+}
+
+#[test]
+fn one_that_takes_too_long_times_out_and_holds_up_no_other() {
+    let (slow, keeper) = gate("call");
+    let (_connection, init, _server) = link(Once(Mutex::new(Some(Arc::new(slow)))));
+    let echo = block_on(init.make_echo_async()).unwrap();
+    let limit = Duration::from_millis(50);
+    let first = multiprocess::within(limit, || echo.echo_async("first".to_owned()));
+    assert_eq!(keeper.reached.recv_timeout(LIMIT), Ok("call"));
+    assert_eq!(ends(move || block_on(first)), Err(Error::TimedOut { call: "Echo.echo".to_owned() }));
+    // Its thread over there is still busy; the next call has another.
+    let second = multiprocess::within(LIMIT, || echo.echo_async("second".to_owned()));
+    assert_eq!(keeper.reached.recv_timeout(LIMIT), Ok("call"));
+    keeper.release.send(()).unwrap();
+    keeper.release.send(()).unwrap();
+    assert_eq!(ends(move || block_on(second)), Ok("second".to_owned()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Two ends of a connection, for the other tests.
 
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,13 +51,14 @@ pub struct Gate {
 /// The test's side of a [`Gate`].
 pub struct GateKeeper {
     pub reached: Receiver<&'static str>,
-    pub release: Sender<()>,
+    /// Lets one of those that are held up go on: waits until it does.
+    pub release: SyncSender<()>,
 }
 
 /// Makes an echo that waits at `hold`: `"call"`, `"drop"` or nothing.
 pub fn gate(hold: &'static str) -> (Gate, GateKeeper) {
     let (reached, watch) = channel();
-    let (release, wait) = channel();
+    let (release, wait) = sync_channel(0);
     (Gate { reached: Mutex::new(reached), release: Mutex::new(wait), hold }, GateKeeper { reached: watch, release })
 }
 

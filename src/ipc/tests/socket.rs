@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use interfaces::{Echo, Error, Identity, Init, Result};
 use ipc::{BindAddress, Guest, Listener};
@@ -276,6 +277,18 @@ fn both_say_who_they_are() {
     let refused = ipc::connect_as("unix:x.sock", &dir, "test", &own).err().unwrap();
     assert_eq!(refused.to_string(), "test is version v1.2.3, particular is version v2.0.0");
     listener.close();
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn one_who_accepts_and_says_nothing_is_given_up() {
+    let dir = directory("mute");
+    let mute = UnixListener::bind(dir.join("x.sock")).unwrap();
+    let limit = Duration::from_millis(50);
+    let own = testing::identity("test");
+    let given_up = multiprocess::within(limit, || ipc::connect_as("unix:x.sock", &dir, "test", &own)).err().unwrap();
+    assert!(matches!(&given_up, ipc::Error::Connect { source } if source.kind() == std::io::ErrorKind::TimedOut));
+    drop(mute);
     fs::remove_dir_all(dir).unwrap();
 }
 

@@ -10,7 +10,7 @@
 #![allow(unsafe_code, reason = "see `Core`")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,14 +37,30 @@ pub(crate) struct Local {
     pub(crate) chores: Sender<Chore>,
     /// Connections with messages to send.
     pub(crate) dirty: Dirty,
-    /// When connections that are being closed are to be given up.
-    deadlines: Rc<RefCell<Vec<(Instant, u64)>>>,
+    /// What is to be given up, and when.
+    deadlines: Rc<RefCell<BTreeSet<(Instant, Due)>>>,
+}
+
+/// What is given up at a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A connection that is being closed.
+    Connection(u64),
+    /// A call that no thread waits for: its connection and its ticket.
+    Call(u64, u64),
 }
 
 impl Local {
-    /// Gives a connection up at `deadline`, if it is still there.
-    pub(crate) fn end_at(&self, deadline: Instant, connection: u64) {
-        self.deadlines.borrow_mut().push((deadline, connection));
+    /// Gives something up at `deadline`, if it is still there. Says whether nothing else is due before.
+    pub(crate) fn end_at(&self, deadline: Instant, due: Due) -> bool {
+        let mut deadlines = self.deadlines.borrow_mut();
+        deadlines.insert((deadline, due));
+        deadlines.first() == Some(&(deadline, due))
+    }
+
+    /// Forgets a deadline.
+    pub(crate) fn in_time(&self, deadline: Instant, due: Due) {
+        self.deadlines.borrow_mut().remove(&(deadline, due));
     }
 }
 
@@ -145,19 +161,27 @@ impl Core {
         }
     }
 
-    /// Gives up connections whose time is over; returns when the next one's is.
+    /// Gives up what is due; returns when the next is.
     pub(crate) fn expire(&mut self) -> Option<Instant> {
         let _inside = Inside::enter();
         let now = Instant::now();
-        let over: Vec<u64> =
-            self.local.deadlines.borrow_mut().extract_if(.., |(at, _)| *at <= now).map(|(_, id)| id).collect();
-        for connection in over {
-            if let Some(peer) = self.peer(connection) {
-                peer.ended();
+        loop {
+            let mut deadlines = self.local.deadlines.borrow_mut();
+            let Some((at, due)) = deadlines.first().copied() else { break };
+            if at > now {
+                break;
+            }
+            deadlines.pop_first();
+            drop(deadlines);
+            match due {
+                Due::Connection(connection) => self.peer(connection).into_iter().for_each(|peer| peer.ended()),
+                Due::Call(connection, ticket) => {
+                    self.peer(connection).into_iter().for_each(|peer| peer.timed_out(ticket));
+                }
             }
         }
         self.run_tasks();
-        self.local.deadlines.borrow().iter().map(|(at, _)| *at).min()
+        self.local.deadlines.borrow().first().map(|(at, _)| *at)
     }
 
     /// Has something dropped elsewhere: it may be the last to hold an object.

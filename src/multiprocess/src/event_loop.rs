@@ -49,6 +49,8 @@ pub(crate) struct CallCommand {
     pub(crate) caller: Option<Object>,
     pub(crate) ticket: u64,
     pub(crate) answer: AnswerTo,
+    /// When to give it up, unless whoever waits for it does.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// The core, its lock and its queue.

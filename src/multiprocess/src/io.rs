@@ -17,7 +17,11 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+/// Bytes that the system may keep for the other side, so that those who send and read a long message change turns less.
+const ROOM: usize = 1 << 20;
 
 /// A socket that threads take turns in waiting for.
 pub(crate) struct Io {
@@ -46,6 +50,8 @@ impl Io {
     /// Takes over a socket; it is armed with [`Self::arm`].
     pub(crate) fn new(stream: UnixStream, id: u64, epoll: Arc<OwnedFd>) -> io::Result<Arc<Io>> {
         stream.set_nonblocking(true)?;
+        // The system gives less if it does not allow as much; the default does as well, only slower.
+        let _ = set_socket_send_buffer_size(&stream, ROOM);
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&*epoll, &stream, EventData::new_u64(id), EventFlags::ONESHOT)?;
         Ok(Arc::new(Io { stream, id, epoll, wake, interest: Mutex::default() }))

@@ -330,8 +330,11 @@ impl Incoming {
     }
 }
 
+/// The lengths of a message's segments in words, and the bytes after them.
+type Table<'a> = (Vec<usize>, &'a [u8]);
+
 /// Reads a segment table; returns the lengths in words and what follows, or `None` if it is not there as a whole.
-fn read_table<'a>(bytes: &'a [u8], limits: &ReaderOptions) -> Result<Option<(Vec<usize>, &'a [u8])>, Error> {
+fn read_table<'a>(bytes: &'a [u8], limits: &ReaderOptions) -> Result<Option<Table<'a>>, Error> {
     let (words, _) = bytes.as_chunks::<4>();
     let number = |index: usize| words.get(index).map(|word| u32::from_le_bytes(*word) as usize);
     let Some(more) = number(0) else { return Ok(None) };

@@ -129,7 +129,9 @@ fn call(
         id = shared.next_call();
         let answer = AnswerTo::thread(thread.clone(), ticket);
         let thread = thread.clone();
-        Command::Call(Box::new(CallCommand { target: target.clone(), method, message, thread, caller, ticket, answer }))
+        let target = target.clone();
+        let deadline = None;
+        Command::Call(Box::new(CallCommand { target, method, message, thread, caller, ticket, answer, deadline }))
     });
     if start.is_some() {
         trace::sent(&shared.options.peer, id, method.name, arguments);

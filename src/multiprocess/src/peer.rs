@@ -19,7 +19,7 @@ use futures::channel::oneshot;
 use futures::future::AbortHandle;
 
 use crate::connection::{Role, Shared};
-use crate::core::{Chore, Local};
+use crate::core::{Chore, Due, Local};
 use crate::event_loop::{CallCommand, Reactor};
 use crate::gate::Gate;
 use crate::io::Io;
@@ -59,7 +59,7 @@ pub(crate) struct Peer {
     /// Opens when the latest of them has ended.
     pub(crate) gate: RefCell<Option<Arc<Gate>>>,
     /// Our calls in progress, by ticket.
-    calls: RefCell<HashMap<u64, (AnswerTo, Option<AbortHandle>)>>,
+    calls: RefCell<HashMap<u64, Pending>>,
     /// Their calls being served on threads, by number.
     serving: RefCell<HashMap<u64, oneshot::Sender<Result<Message, Error>>>>,
     pub(crate) next_served: Cell<u64>,
@@ -67,6 +67,13 @@ pub(crate) struct Peer {
     serves: Cell<bool>,
     disconnector: RefCell<Option<Disconnector<Side>>>,
     rpc_task: RefCell<Option<AbortHandle>>,
+}
+
+/// A call of ours in progress.
+struct Pending {
+    answer: AnswerTo,
+    task: Option<AbortHandle>,
+    deadline: Option<Instant>,
 }
 
 /// Ends a connection with its RPC system.
@@ -315,20 +322,25 @@ impl Peer {
 
     /// Sends a call of ours.
     pub(crate) fn call(self: &Rc<Self>, call: CallCommand) {
-        let CallCommand { target, method, message, thread, caller, ticket, answer } = call;
+        let CallCommand { target, method, message, thread, caller, ticket, answer, deadline } = call;
         let promise = self.send(&target, method, message, Some((&thread, caller.as_ref())));
         let promise = match promise {
             Ok(promise) => promise,
             Err(error) => return answer.send(Err(error)),
         };
-        self.calls.borrow_mut().insert(ticket, (answer, None));
+        self.calls.borrow_mut().insert(ticket, Pending { answer, task: None, deadline });
+        if let Some(deadline) = deadline
+            && self.local.end_at(deadline, Due::Call(self.shared.id, ticket))
+        {
+            self.reactor.wake();
+        }
         let peer = self.clone();
         let task = self.local.spawner.spawn(async move {
             let result = promise.await;
             peer.answered(ticket, result);
         });
-        if let Some((_, abort)) = self.calls.borrow_mut().get_mut(&ticket) {
-            *abort = Some(task);
+        if let Some(pending) = self.calls.borrow_mut().get_mut(&ticket) {
+            pending.task = Some(task);
         }
     }
 
@@ -370,18 +382,32 @@ impl Peer {
     }
 
     fn answered(&self, ticket: u64, result: Result<Response<capnp::any_pointer::Owned>, capnp::Error>) {
-        let call = self.calls.borrow_mut().remove(&ticket);
-        let Some((answer, _)) = call else { return };
+        let Some(Pending { answer, .. }) = self.take_call(ticket) else { return };
         let message = result.map_err(Error::from).and_then(|response| self.take(|| response.get()));
         answer.send(message);
     }
 
     /// Gives up on a call of ours.
     pub(crate) fn cancel(&self, ticket: u64) {
-        let call = self.calls.borrow_mut().remove(&ticket);
-        if let Some((_, Some(task))) = call {
+        if let Some(Pending { task: Some(task), .. }) = self.take_call(ticket) {
             task.abort();
         }
+    }
+
+    /// Gives up on a call of ours whose time is over.
+    pub(crate) fn timed_out(&self, ticket: u64) {
+        if let Some(Pending { answer, task, .. }) = self.take_call(ticket) {
+            task.iter().for_each(AbortHandle::abort);
+            answer.send(Err(Error::TimedOut));
+        }
+    }
+
+    fn take_call(&self, ticket: u64) -> Option<Pending> {
+        let call = self.calls.borrow_mut().remove(&ticket)?;
+        if let Some(deadline) = call.deadline {
+            self.local.in_time(deadline, Due::Call(self.shared.id, ticket));
+        }
+        Some(call)
     }
 
     /// Notes a call of theirs that a thread is about to serve; its result arrives at the receiver.
@@ -412,7 +438,7 @@ impl Peer {
 
     /// Gives the connection up after a while, however much there is to send.
     pub(crate) fn end_soon(&self) {
-        self.local.end_at(Instant::now() + CLOSE_LIMIT, self.shared.id);
+        self.local.end_at(Instant::now() + CLOSE_LIMIT, Due::Connection(self.shared.id));
         self.reactor.wake();
     }
 
@@ -451,9 +477,10 @@ impl Peer {
             log::debug!(target: "ipc", "{} IPC server: socket disconnected", self.shared.options.peer);
         }
         let calls = self.calls.take();
-        for (_, abort) in calls.values() {
-            if let Some(abort) = abort {
-                abort.abort();
+        for (ticket, pending) in &calls {
+            pending.task.iter().for_each(AbortHandle::abort);
+            if let Some(deadline) = pending.deadline {
+                self.local.in_time(deadline, Due::Call(self.shared.id, *ticket));
             }
         }
         drop(calls);

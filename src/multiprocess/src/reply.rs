@@ -12,6 +12,7 @@ use std::time::Instant;
 use futures::channel::oneshot;
 
 use crate::connection::Shared;
+use crate::deadline;
 use crate::event_loop::{CallCommand, Command};
 use crate::message::{Incoming, Message};
 use crate::metrics::{self, Side};
@@ -44,6 +45,16 @@ impl Lanes {
         };
         lanes[index].1 += 1;
         lanes[index].0.clone()
+    }
+
+    /// Ends a call that was given up: its lane may be busy with it for long, and serves no other. Returns the lane if it
+    /// is gone.
+    fn give_up(&self, lane: &Arc<ThreadContext>) -> Option<u64> {
+        let mut lanes = self.lock();
+        let index = lanes.iter().position(|(known, _)| Arc::ptr_eq(known, lane))?;
+        lanes[index].1 -= 1;
+        // Others that it has are still served.
+        (lanes[index].1 == 0).then(|| lanes.remove(index).0.id())
     }
 
     fn leave(&self, lane: &Arc<ThreadContext>) {
@@ -81,11 +92,13 @@ impl Reply {
         let start = trace::enabled().then(Instant::now);
         let counted = metrics::Call::begin(Side::Client, method, &message);
         let ticket = next_ticket();
+        let deadline = deadline::of_call(shared.options.deadline_of(method));
         let mut id = 0;
         let thread = lane.clone();
         shared.event_loop.reactor().push_with(|| {
             id = shared.next_call();
-            Command::Call(Box::new(CallCommand { target, method, message, thread, caller: None, ticket, answer }))
+            let call = CallCommand { target, method, message, thread, caller: None, ticket, answer, deadline };
+            Command::Call(Box::new(call))
         });
         if start.is_some() {
             trace::sent(&shared.options.peer, id, method.name, arguments);
@@ -93,9 +106,14 @@ impl Reply {
         Reply { receiver, shared, method, lane, ticket, id, start, counted, done: false }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, given_up: bool) {
         self.done = true;
-        self.shared.lanes.leave(&self.lane);
+        if !given_up {
+            return self.shared.lanes.leave(&self.lane);
+        }
+        if let Some(thread) = self.shared.lanes.give_up(&self.lane) {
+            self.shared.event_loop.reactor().push(Command::ThreadGone { thread });
+        }
     }
 }
 
@@ -107,7 +125,7 @@ impl Future for Reply {
             return Poll::Ready(Err(Error::failed(format!("the results of {} were taken already", self.method.name))));
         }
         let answer = ready!(Pin::new(&mut self.receiver).poll(cx)).unwrap_or(Err(Error::Disconnected));
-        self.finish();
+        self.finish(matches!(answer, Err(Error::TimedOut)));
         self.counted.end(&answer);
         if let Some(start) = self.start {
             trace::received(&self.shared.options.peer, self.id, self.method.name, start, answer.as_ref().err());
@@ -119,9 +137,9 @@ impl Future for Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.done {
-            self.finish();
             let cancel = Command::Cancel { connection: self.shared.id, ticket: self.ticket };
             self.shared.event_loop.reactor().push(cancel);
+            self.finish(true);
         }
     }
 }
@@ -143,5 +161,10 @@ mod tests {
         lanes.leave(&first);
         lanes.leave(&third);
         assert!(Arc::ptr_eq(&first, &lanes.enter(2)));
+        // One that may be busy with a call given up is used no more, unless it has others.
+        assert_eq!(lanes.give_up(&first), Some(first.id()));
+        assert!(!Arc::ptr_eq(&first, &lanes.enter(2)));
+        let fourth = lanes.enter(2);
+        assert_eq!(lanes.give_up(&fourth), None);
     }
 }

@@ -19,16 +19,19 @@ const FAR: u64 = 2;
 /// One whose target is two words: where the object is, and what it is.
 const DOUBLE: u64 = 4;
 
+/// What stands in place of a body's first word, and what follows it as a segment.
+pub(crate) type Splice = ([u8; WORD], Vec<u8>);
+
 /// Says whether a body is one that can be sent like this: a struct.
 pub(crate) fn is_struct(body: &Builder<HeapAllocator>) -> bool {
     body.get_segments_for_output().first().is_some_and(|first| matches!(word(first, 0) & KIND, 0 | FAR))
 }
 
-/// Returns what stands in place of the first word of `body`, and what follows it as a segment; `None` if it cannot be done.
+/// Ties `body` to what is around it; `None` if that cannot be done.
 pub(crate) fn splice(
     envelope: &Builder<HeapAllocator>,
     body: &Builder<HeapAllocator>,
-) -> Result<Option<([u8; WORD], Vec<u8>)>, Error> {
+) -> Result<Option<Splice>, Error> {
     let segments = envelope.get_segments_for_output();
     let body = body.get_segments_for_output();
     let (&[segment], Some(first)) = (&*segments, body.first()) else { return Ok(None) };

@@ -7,6 +7,7 @@
 
 mod bare;
 mod child;
+mod descriptor;
 mod meter;
 mod network;
 #[path = "../../tests/probe.rs"]
@@ -65,6 +66,7 @@ const LINES: &[Line] = &[
     ("long: 1 MB reply of text, which the service copies", || replies(MB)),
     ("long: 1 MB reply of bytes", || shared(MB)),
     ("long: 4 MB over a socket", || socket(LONG_ROUNDS, 4 * MB)),
+    ("long: 4 MB by descriptor instead", || descriptor::calls(LONG_ROUNDS, 4 * MB)),
     ("long: 4 MB reply of capnp-rpc alone", || bare::calls(LONG_ROUNDS, 4 * MB, 1)),
     ("long: 4 MB reply of text, which the service copies", || replies(4 * MB)),
     ("long: 4 MB reply of bytes", || shared(4 * MB)),
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
             let served = probe::serve(child::input(), probe::Local::default(), Default::default());
             served.wait();
         }
+        Some("descriptor-child") => descriptor::serve(),
         Some("bare-child") => bare::serve(&args[1]),
         _ => {
             let wanted = args.iter().find(|arg| !arg.starts_with('-'));
