@@ -13,6 +13,7 @@ pub mod manual;
 pub mod python;
 pub mod reproduce;
 pub mod running;
+pub mod sanitize;
 pub mod setup;
 pub mod test;
 pub mod tidy;

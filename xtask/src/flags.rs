@@ -57,6 +57,11 @@ xflags::xflags! {
             /// Run only the scripts whose name contains one of these.
             repeated filters: String
         }
+        /// Run the tests of the IPC runtime under AddressSanitizer, ThreadSanitizer and Miri. Needs a nightly toolchain.
+        cmd sanitize {
+            /// address, thread or miri; all if none is given.
+            repeated only: String
+        }
         /// Write doc/compatibility.md: what there is of Bitcoin Core's RPC commands and options.
         cmd compatibility {}
         /// Check the project's own rules.

@@ -69,6 +69,7 @@ fn run(flags: Xtask) -> Result<()> {
                 failed => bail!("{failed} functional tests failed"),
             }
         }
+        XtaskCmd::Sanitize(flags) => commands::sanitize::run(&root, &flags.only),
         XtaskCmd::Compatibility(_) => commands::compatibility::run(&root),
         XtaskCmd::Tidy(flags) => commands::tidy::run(&root, flags.bless),
         XtaskCmd::Reproduce(_) => commands::reproduce::run(&root),

@@ -88,7 +88,8 @@ fn content_at(envelope: &Builder<HeapAllocator>) -> Result<Option<usize>, Error>
 
 #[cfg(test)]
 mod tests {
-    use capnp::message::{Reader, ReaderOptions};
+    use capnp::Word;
+    use capnp::message::{Reader, ReaderOptions, SegmentArray};
 
     use super::*;
 
@@ -101,6 +102,13 @@ mod tests {
         envelope
     }
 
+    /// A segment as it is received: in memory that words may be in.
+    fn words(segment: &[u8]) -> Vec<Word> {
+        let mut words = Word::allocate_zeroed_vec(segment.len() / WORD);
+        Word::words_to_bytes_mut(&mut words).copy_from_slice(segment);
+        words
+    }
+
     /// Sends a text, as the only field of a struct, in a body that starts with so many words.
     #[track_caller]
     fn check(text: &str, first: u32) {
@@ -108,10 +116,10 @@ mod tests {
         body.init_root::<crate::proxy_capnp::thread::get_name_results::Builder<'_>>().set_result(text);
         let (root, tail) = splice(&envelope(), &body).expect("well-formed").expect("nothing in the way");
         let parts = body.get_segments_for_output();
-        let mut segments: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
-        segments[0][..WORD].copy_from_slice(&root);
-        segments.push(tail);
-        let reader = Reader::new(segments.as_slice(), ReaderOptions::new());
+        let mut segments: Vec<Vec<Word>> = parts.iter().copied().chain([tail.as_slice()]).map(words).collect();
+        Word::words_to_bytes_mut(&mut segments[0])[..WORD].copy_from_slice(&root);
+        let segments: Vec<&[u8]> = segments.iter().map(|segment| Word::words_to_bytes(segment)).collect();
+        let reader = Reader::new(SegmentArray::new(&segments), ReaderOptions::new());
         let message::Return(answer) = reader.get_root::<message::Reader<'_>>().unwrap().which().unwrap() else {
             panic!("not a return")
         };
