@@ -2,7 +2,7 @@
 //! whether the node has it and which of the functional tests drive it.
 //!
 //! What is there is asked of the built programs, so that the document cannot claim more than they do; only the names of
-//! the commands that Core has come from a list, because a program does not know what it lacks.
+//! the commands that Core has, and of its tests that pass, come from lists, because a program does not know what it lacks.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,6 +15,8 @@ use super::running::Node;
 
 /// Category and name of each RPC command of Core 31.99, one a line.
 const CORE_COMMANDS: &str = include_str!("compatibility/core_commands.txt");
+/// Which of Core's own tests pass: a list that is kept by hand, since they are not here to be run.
+const CORE_TESTS: &str = include_str!("compatibility/core_tests.md");
 /// What the help text says of an option without effect.
 const WITHOUT_EFFECT: &str = "(no effect in this version)";
 /// Where the document is.
@@ -34,8 +36,9 @@ pub fn run(root: &Path) -> Result<()> {
     let tests = tests(&root.join("test/functional"))?;
     let mut text = String::from(
         "# What there is of Bitcoin Core\n\nWritten by `cargo xtask compatibility` from the built programs; do not edit. \
-         The tests named are those of `test/functional` that use the entry.\n",
+         The tests named are those of `test/functional` that use the entry.\n\n",
     );
+    text.push_str(CORE_TESTS);
     commands(&bin, &tests, &mut text)?;
     options(&bin, &tests, &mut text)?;
     let file = root.join(DOCUMENT);
