@@ -108,7 +108,8 @@ fn a_time_limit_and_a_lost_connection_end_the_work() {
     let (init, seen) = patient();
     let link = link(init);
     let echo = link.init.make_echo().unwrap();
-    let late = multiprocess::within(Duration::from_millis(20), || echo.echo("never".to_owned()));
+    // Long enough to be begun.
+    let late = multiprocess::within(Duration::from_millis(300), || echo.echo("never".to_owned()));
     assert_eq!(late, Err(Error::TimedOut { call: "Echo.echo".to_owned() }));
     assert_eq!(seen.recv_timeout(LIMIT), Ok("begun"));
     assert_eq!(seen.recv_timeout(LIMIT), Ok("stopped"));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use interfaces::{Echo, Init, Result, WalletLoader};
 use testing::{FakeChain, FakeInit, RpcHook};
 
-/// How long anything may take before it counts as hung.
-pub const LIMIT: Duration = Duration::from_secs(30);
+/// How long anything may take before it counts as hung. Under a sanitizer everything takes longer.
+pub const LIMIT: Duration = Duration::from_secs(if option_env!("SANITIZED").is_some() { 300 } else { 30 });
 
 /// A connection with both ends here.
 pub struct Link {

@@ -67,7 +67,10 @@ fn nightly(program: &str, arguments: &[&str]) -> Option<String> {
 /// The cargo of the nightly toolchain, with a place of its own for what it builds.
 fn cargo(root: &Path, tool: &str) -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]).current_dir(root).env("CARGO_TARGET_DIR", root.join("target/sanitize").join(tool));
+    command
+        .args(["run", "nightly", "cargo"])
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", root.join("target/sanitize").join(tool));
     for inherited in ["CARGO", "CARGO_MANIFEST_DIR", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(inherited);
     }
@@ -79,7 +82,8 @@ fn sanitized(root: &Path, sysroot: &str, sanitizer: &str) -> Command {
     let host = Path::new(sysroot).file_name().map(|name| name.to_string_lossy().replacen("nightly-", "", 1));
     let mut command = cargo(root, sanitizer);
     command.args(["test", "--no-fail-fast", "--tests"]).args(PACKAGES).arg("--target").arg(host.unwrap_or_default());
-    command.env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
+    // Tests that wait for an end wait longer.
+    command.env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}")).env("SANITIZED", sanitizer);
     command
 }
 
