@@ -3,6 +3,7 @@
 `BITCOIN_CORE=<directory>` says where Core's `bitcoind`, `bitcoin-node` and `bitcoin-cli` are; skipped without.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -124,8 +125,8 @@ def run(t):
         return
     tip = expected["tip"]
 
-    def ask(cli):
-        command = [str(cli), f"-datadir={node.datadir}", "-ipcconnect=unix", "getbestblockhash"]
+    def ask(cli, *request):
+        command = [str(cli), f"-datadir={node.datadir}", "-ipcconnect=unix", *request]
         return subprocess.run(command, capture_output=True, text=True, timeout=t.timeout, check=False)
 
     for program, client in [(ours, Core(directory)), (Core(directory, "bitcoin-node"), ours)]:
@@ -133,8 +134,14 @@ def run(t):
         node.programs = program
         node.start("-ipcbind=unix")
         done = wait_until(lambda client=client: (lambda done: done if done.returncode == 0 else None)(
-            ask(client.path("bitcoin-cli"))), "an answer over the socket")
+            ask(client.path("bitcoin-cli"), "getbestblockhash")), "an answer over the socket")
         equal((done.stdout.strip(), done.stderr), (tip, ""))
+        # Long enough to leave the message it belongs to, in either direction.
+        long = "61" * 50_000
+        done = ask(client.path("bitcoin-cli"), "submitblock", long)
+        equal((done.returncode, done.stderr.splitlines()[-1:]), (22, ["Block decode failed"]))
+        done = ask(client.path("bitcoin-cli"), "decodescript", long)
+        equal(json.loads(done.stdout)["desc"].partition("#")[0], f"raw({long})")
         node.stop()
 
 
