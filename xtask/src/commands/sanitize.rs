@@ -88,7 +88,10 @@ fn sanitized(root: &Path, sysroot: &str, sanitizer: &str) -> Command {
 }
 
 fn address(root: &Path, sysroot: &str) -> Command {
-    sanitized(root, sysroot, "address")
+    let mut command = sanitized(root, sysroot, "address");
+    let leaks = root.join("xtask/src/commands/sanitize/leaks.txt");
+    command.env("LSAN_OPTIONS", format!("print_suppressions=0:suppressions={}", leaks.display()));
+    command
 }
 
 /// With a standard library of its own: locks and channels that are not seen look like races.
