@@ -99,6 +99,8 @@ pub(crate) struct Manager {
     last_tip: Option<BlockHash>,
     /// Tips that peers are told of ahead of the engine's events, oldest first.
     ahead: VecDeque<BlockHash>,
+    /// Something is to be said to peers whose turn may be over.
+    again: bool,
     /// Outbound peers that are kept whatever their chain.
     protected: usize,
     /// Clocks of outbound peers against ours, in seconds, oldest first.
@@ -124,6 +126,7 @@ impl Manager {
             last_early_block: None,
             last_tip: None,
             ahead: VecDeque::new(),
+            again: false,
             protected: 0,
             time_offsets: VecDeque::new(),
             next_rebroadcast: rebroadcast_time(),
@@ -137,9 +140,11 @@ impl Manager {
             let mut ids: Vec<PeerId> = self.peers.keys().copied().collect();
             ids.shuffle(&mut rand::thread_rng());
             let mut more = false;
+            self.again = false;
             for id in ids {
                 more |= self.turn(id);
             }
+            more |= self.again;
             if std::time::Instant::now() >= self.next_rebroadcast {
                 self.rebroadcast();
             }

@@ -57,6 +57,7 @@ impl Manager {
             hashes.push(hash);
             walk = self.kernel.block_index(&hash)?.and_then(|index| index.previous());
         }
+        self.again = true;
         for peer in self.peers.values_mut() {
             // More than can be announced by header are announced by the last hash, so the rest need not be kept.
             let queue = &mut peer.chain.to_announce;

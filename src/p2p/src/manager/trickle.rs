@@ -30,6 +30,8 @@ impl Manager {
             // Before the first announcement nothing is queued: it would tell what came when.
             if relay.next_send.is_some() && !relay.known.contains(hash) {
                 relay.to_send.insert(wtxid);
+                // Others are not told before their time.
+                self.again |= peer.may(Permissions::NO_BAN);
             }
         }
     }
