@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use capnp::Error;
-use capnp_rpc::rpc_capnp::{message, message_target, return_};
+use capnp_rpc::rpc_capnp::{cap_descriptor, message, message_target, resolve, return_};
 
 use crate::Options;
 
@@ -80,6 +80,15 @@ impl Quota {
             }
             Ok(message::Finish(finish)) => {
                 self.finished(finish?.get_question_id())?;
+                return Ok(Verdict::Pass);
+            }
+            // Promises that stand for each other go round for ever, and hold each other for ever.
+            Ok(message::Resolve(resolve)) => {
+                if let resolve::Cap(cap) = resolve?.which()?
+                    && let cap_descriptor::SenderPromise(_) = cap?.which()?
+                {
+                    return Err(Error::failed("a promise of an object stands for another promise".to_owned()));
+                }
                 return Ok(Verdict::Pass);
             }
             _ => return Ok(Verdict::Pass),
@@ -245,6 +254,21 @@ mod tests {
             quota.answer(id, true);
         }
         assert!(quota.call(1000, None, 1).is_err());
+    }
+
+    #[test]
+    fn a_promise_becomes_an_object_and_no_other_promise() {
+        let resolve = |fill: fn(cap_descriptor::Builder<'_>)| {
+            let message = message(|message| {
+                let mut resolve = message.init_resolve();
+                resolve.set_promise_id(3);
+                fill(resolve.init_cap());
+            });
+            quota().arrived(message.get_root_as_reader()?, 10, 0)
+        };
+        passed(resolve(|mut object| object.set_sender_hosted(4)));
+        passed(resolve(|mut object| object.set_receiver_hosted(3)));
+        assert!(resolve(|mut promise| promise.set_sender_promise(3)).is_err());
     }
 
     #[test]
