@@ -62,6 +62,8 @@ fn generate(pairing: &Pairing<'_>, compiler: &Path, imports: &Path) -> Result<()
         .capnp_executable(compiler)
         .no_standard_import()
         .import_path(imports)
+        // Has what `-> stream` refers to.
+        .import_path(Path::new("../multiprocess/schema"))
         .src_prefix(pairing.schemas)
         .default_parent_module(pairing.home.iter().map(|&name| name.to_owned()).collect())
         .crate_provides("multiprocess", [PROXY])

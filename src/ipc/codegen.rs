@@ -19,6 +19,8 @@ pub mod methods;
 pub mod native;
 #[path = "codegen/schema.rs"]
 pub mod schema;
+#[path = "codegen/streams.rs"]
+pub mod streams;
 #[path = "codegen/types.rs"]
 pub mod types;
 

@@ -90,6 +90,16 @@ pub fn methods<'a>(
                     owner.display, method.name, found.name
                 ));
             }
+            if let Some(native) = native
+                && native.stream != method.stream
+            {
+                let (does, does_not) = ("returns", "does not return");
+                let (ours, theirs) = if native.stream { (does, does_not) } else { (does_not, does) };
+                errors.push(format!(
+                    "{}::{} {ours} Sent, but {}.{} {theirs} stream",
+                    found.name, native.name, owner.display, method.name
+                ));
+            }
             native.map(|native| Pair { native, schema: method, interface: owner })
         })
         .collect()

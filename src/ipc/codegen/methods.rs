@@ -14,6 +14,49 @@ const SECRET_RESULTS: &[(&str, &str)] = &[("Rpc", "execute_rpc"), ("WalletLoader
 /// Arguments that are secret depending on what they hold: method, argument.
 const GUARDED_ARGS: &[(&str, &str)] = &[("Rpc::execute_rpc", "request")];
 
+/// What the code of a method depends on beside the method.
+struct Of<'a> {
+    /// Methods that have a form in the trait whose result is a future.
+    started: &'a [String],
+    /// Some method of the interface is a stream.
+    streams: bool,
+}
+
+/// Code for a method's arguments, each piece a list of all.
+#[derive(Default)]
+pub(super) struct Args {
+    /// Declarations by value and by reference.
+    pub owned: String,
+    pub borrowed: String,
+    /// References to values, and references.
+    pub passed: String,
+    pub moved: String,
+    /// Sets the parameters.
+    build: String,
+    /// Prints them for the trace.
+    pub show: String,
+}
+
+impl Args {
+    /// The function that writes them.
+    pub(super) fn draft(&self, pair: &Pair<'_>) -> String {
+        let Args { borrowed, build, .. } = self;
+        let (method, module) = (&pair.native.name, pair.module());
+        format!(
+            "fn draft_{method}(who: Who{borrowed}) -> Result<Draft, Error> {{ let mut draft = Draft::new(); \
+             {{ let exports = &draft.exports(); let mut out = draft.root::<{module}_params::Owned>();\n{build}}}\n\
+             Ok(draft) }}\n"
+        )
+    }
+}
+
+impl Pair<'_> {
+    /// Beginning of the paths of the modules of parameters and results.
+    fn module(&self) -> String {
+        format!("{}::{}", self.interface.module, snake(&self.schema.name))
+    }
+}
+
 impl<'a> Glue<'a> {
     /// Emits everything for one trait and its interface.
     pub fn interface(&mut self, found: &native::Trait, interface: &schema::Interface) {
@@ -27,11 +70,13 @@ impl<'a> Glue<'a> {
         let (mut client, mut starts) = (String::new(), String::new());
         let (mut serve, mut server) = (String::new(), String::new());
         let all = matching::flatten(self.schema, interface);
+        let of = Of { started: &found.started, streams: all.iter().any(|(_, method)| method.stream) };
         for (index, ((owner, method), pair)) in all.iter().zip(&pairs).enumerate() {
             let context = self.has_context(owner, method);
             let kind = match method.name.as_str() {
                 "construct" => "Construct",
                 "destroy" => "Destroy",
+                _ if method.stream => "Stream",
                 _ => "Call",
             };
             writeln!(
@@ -42,9 +87,11 @@ impl<'a> Glue<'a> {
             )
             .expect("writing to a string");
             if let Some(pair) = pair {
-                let started = found.started.contains(&pair.native.name);
-                let (wait, start) =
-                    self.client_method(name, &format!("{table}.methods[{index}]"), context, started, pair);
+                let row = format!("{table}.methods[{index}]");
+                let (wait, start) = match method.stream {
+                    true => self.client_stream(name, &row, context, pair),
+                    false => self.client_method(name, &row, context, &of, pair),
+                };
                 client += &wait;
                 starts += &start;
                 server += &self.server_method(name, context, pair);
@@ -98,46 +145,22 @@ impl<'a> Glue<'a> {
         name: &str,
         table_row: &str,
         context: bool,
-        started: bool,
+        of: &Of<'_>,
         pair: &Pair<'_>,
     ) -> (String, String) {
-        let Pair { native, schema: method, interface } = pair;
+        let native = pair.native;
         let label = format!("{name}::{}", native.name);
-        let (Some(params), Some(results)) =
-            (self.schema.structs.get(&method.params), self.schema.structs.get(&method.results))
-        else {
-            return Default::default();
-        };
-        let module = format!("{}::{}", interface.module, snake(&method.name));
+        let Some(results) = self.schema.structs.get(&pair.schema.results) else { return Default::default() };
+        let module = pair.module();
+        let args = self.client_args(&label, context, pair);
+        let (method, draft) = (&native.name, args.draft(pair));
+        let Args { owned, borrowed, passed, moved, show, .. } = &args;
 
-        let mut fields = Fields::new(params);
-        let mut build = String::new();
-        if context {
-            fields.take("context");
-            build += "let context = out.reborrow().init_context();\n\
-                      if lane { exports.lane_context(context) } else { exports.context(context) }\n";
-        }
-        let (mut owned, mut borrowed) = (String::new(), String::new());
-        let (mut passed, mut moved, mut show) = (String::new(), String::new(), String::new());
-        for (index, arg) in native.args.iter().enumerate() {
-            let at = format!("{label}({})", arg.name);
-            write!(owned, ", {}: {}", arg.name, arg.ty).expect("writing to a string");
-            write!(borrowed, ", {}: &{}", arg.name, arg.ty).expect("writing to a string");
-            write!(passed, ", &{}", arg.name).expect("writing to a string");
-            write!(moved, ", {}", arg.name).expect("writing to a string");
-            self.root = true;
-            build += &self.set_field(&mut fields, &arg.name, &at, &arg.name, &arg.ty);
-            self.root = false;
-            show += &show_arg(index, &label, &arg.name);
-        }
-        fields.finish(&label, self);
         let read = self.read_results(results, &label, &native.result);
         self.concrete = true;
         let read_concrete = self.read_results(results, &label, &native.result);
         self.concrete = false;
-
-        let (method, result, concrete) =
-            (&native.name, native.result.to_string(), Concrete(&native.result).to_string());
+        let (result, concrete) = (native.result.to_string(), Concrete(&native.result).to_string());
         let reader = |name: &str, result: &str, read: &str| {
             format!(
                 "fn {name}_{method}(reply: &Incoming) -> Result<{result}, Error> {{ let imports = reply.imports(); \
@@ -149,12 +172,16 @@ impl<'a> Glue<'a> {
             readers += &reader("read_client", &concrete, &read_concrete);
             read_started = "read_client";
         }
+        // The errors of a stream show at the latest in what comes after it.
+        let (streamed, check) =
+            if of.streams { ("let streamed = self.proxy.streamed();\n", "streamed.check()?; ") } else { ("", "") };
         let mut wait = format!(
-            "fn {method}(&self{owned}) -> interfaces::Result<{result}> {{ let method = &{table_row};\n\
-             convert::call(method, || {{ let draft = Self::draft_{method}(false{passed})?;\n\
-             Self::read_{method}(&self.proxy.call(method, draft, |text| {{ {show} Ok(()) }})?) }}) }}\n"
+            "fn {method}(&self{owned}) -> interfaces::Result<{result}> {{ let method = &{table_row};\n{streamed}\
+             convert::call(method, || {{ let draft = Self::draft_{method}(Who::Thread{passed})?;\n\
+             let reply = self.proxy.call(method, draft, |text| {{ {show} Ok(()) }})?; {check}\
+             Self::read_{method}(&reply) }}) }}\n"
         );
-        if started {
+        if of.started.contains(method) {
             wait += &format!(
                 "fn {method}_async(&self{borrowed}) -> Option<interfaces::BoxFuture<{result}>> {{ \
                  Some(Box::pin(self.start_{method}({}))) }}\n",
@@ -166,31 +193,54 @@ impl<'a> Glue<'a> {
             format!("impl Future<Output = interfaces::Result<{concrete}>> + Send + use<>"),
         );
         let start = format!(
-            "fn draft_{method}(lane: bool{borrowed}) -> Result<Draft, Error> {{ let mut draft = Draft::new(); \
-             {{ let exports = &draft.exports(); let mut out = draft.root::<{module}_params::Owned>();\n{build}}}\n\
-             Ok(draft) }}\n{readers}\
+            "{draft}{readers}\
              /// Starts [`interfaces::{name}::{method}`]; the future is its result, and dropping it cancels the call.\n\
              pub fn {method}_async(&self{owned}) -> {future} {{ self.start_{method}({args}) }}\n\
              fn start_{method}(&self{borrowed}) -> {future} {{\n\
-             let method = &{table_row};\n\
-             let started = Self::draft_{method}(true{moved})\
+             let method = &{table_row};\n{streamed}\
+             let started = Self::draft_{method}(self.proxy.starter(){moved})\
              .map(|draft| self.proxy.start(method, draft, |text| {{ {show} Ok(()) }}));\n\
              async move {{ let answer = match started {{ Ok(reply) => reply.await, Err(error) => Err(error) }};\n\
-             convert::call(method, || Self::{read_started}_{method}(&answer?)) }} }}\n"
+             convert::call(method, || {{ let reply = answer?; {check}Self::{read_started}_{method}(&reply) }}) }} }}\n"
         );
         (wait, start)
     }
 
+    /// Takes apart what a method of the client is given.
+    pub(super) fn client_args(&mut self, label: &str, context: bool, pair: &Pair<'_>) -> Args {
+        let mut args = Args::default();
+        let Some(params) = self.schema.structs.get(&pair.schema.params) else { return args };
+        let mut fields = Fields::new(params);
+        if context {
+            fields.take("context");
+            args.build += "let context = out.reborrow().init_context();\n\
+                           match who { Who::Thread => exports.context(context), \
+                           Who::Lane => exports.lane_context(context), Who::Pool => {} }\n";
+        }
+        for (index, arg) in pair.native.args.iter().enumerate() {
+            let at = format!("{label}({})", arg.name);
+            write!(args.owned, ", {}: {}", arg.name, arg.ty).expect("writing to a string");
+            write!(args.borrowed, ", {}: &{}", arg.name, arg.ty).expect("writing to a string");
+            write!(args.passed, ", &{}", arg.name).expect("writing to a string");
+            write!(args.moved, ", {}", arg.name).expect("writing to a string");
+            self.root = true;
+            args.build += &self.set_field(&mut fields, &arg.name, &at, &arg.name, &arg.ty);
+            self.root = false;
+            args.show += &show_arg(index, label, &arg.name);
+        }
+        fields.finish(label, self);
+        args
+    }
+
     fn server_method(&mut self, name: &str, context: bool, pair: &Pair<'_>) -> String {
-        let Pair { native, schema: method, interface } = pair;
+        let Pair { native, schema: method, .. } = pair;
         let label = format!("{name}::{}", native.name);
         let (Some(params), Some(results)) =
             (self.schema.structs.get(&method.params), self.schema.structs.get(&method.results))
         else {
             return String::new();
         };
-        let module = format!("{}::{}", interface.module, snake(&method.name));
-
+        let module = pair.module();
         let mut fields = Fields::new(params);
         if context {
             fields.take("context");
@@ -204,7 +254,14 @@ impl<'a> Glue<'a> {
             args.push(arg.name.as_str());
         }
         let args = args.join(", ");
-        let build = self.build_results(results, &label, &native.result);
+        let build = match method.stream {
+            true => String::new(),
+            false => format!(
+                "let draft = call.results(); let exports = &draft.exports();\n\
+                 let mut out = draft.root::<{module}_results::Owned>();\n{}",
+                self.build_results(results, &label, &native.result)
+            ),
+        };
         let result = if SECRET_RESULTS.contains(&(name, &native.name)) {
             "call.trace_result(|text| text.write_str(redact::HIDDEN));"
         } else {
@@ -215,9 +272,7 @@ impl<'a> Glue<'a> {
              let params = call.params(); let imports = params.imports();\n\
              let from = params.root::<{module}_params::Owned>()?;\n{read}\
              call.trace_request(|text| {{ {show} Ok(()) }});\n\
-             let result = self.object.{0}({args}).map_err(convert::refuse)?;\n{result}\n\
-             let draft = call.results(); let exports = &draft.exports();\n\
-             let mut out = draft.root::<{module}_results::Owned>();\n{build}Ok(()) }}\n",
+             let result = self.object.{0}({args}).map_err(convert::refuse)?;\n{result}\n{build}Ok(()) }}\n",
             native.name
         )
     }

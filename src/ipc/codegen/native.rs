@@ -24,6 +24,8 @@ pub struct Method {
     pub args: Vec<Field>,
     /// `T` of the returned `Result<T>`.
     pub result: Ty,
+    /// Returns [`SENT`]: who calls it does not wait for each answer.
+    pub stream: bool,
 }
 
 pub struct Field {
@@ -84,6 +86,9 @@ pub enum Ty {
 
 /// Ends the names of provided methods that start a call and return `Option<interfaces::BoxFuture<T>>`.
 pub const ASYNC: &str = "_async";
+
+/// Name of the type that methods return whose calls are a stream: another name for `Result<()>`.
+const SENT: &str = "Sent";
 
 /// Types of the bitcoin crate that travel as bytes.
 const BITCOIN: &[&str] =
@@ -226,7 +231,7 @@ fn named(fields: impl Iterator<Item = (Option<syn::Ident>, Type)>, context: &str
 }
 
 fn returns_result(output: &ReturnType) -> bool {
-    matches!(output, ReturnType::Type(_, result) if path(result).is_ok_and(|(name, _)| name == "Result"))
+    matches!(output, ReturnType::Type(_, result) if path(result).is_ok_and(|(name, _)| name == "Result" || name == SENT))
 }
 
 fn method(signature: syn::Signature) -> Result<Method, String> {
@@ -243,11 +248,15 @@ fn method(signature: syn::Signature) -> Result<Method, String> {
         }
     }
     let ReturnType::Type(_, result) = signature.output else { return Err("does not return a Result".to_owned()) };
-    let (name, mut inner) = path(&result)?;
-    if name != "Result" || inner.len() != 1 {
+    let (returned, mut inner) = path(&result)?;
+    let name = signature.ident.to_string();
+    if returned == SENT && inner.is_empty() {
+        return Ok(Method { name, args, result: Ty::Unit, stream: true });
+    }
+    if returned != "Result" || inner.len() != 1 {
         return Err("does not return interfaces::Result<T>".to_owned());
     }
-    Ok(Method { name: signature.ident.to_string(), args, result: inner.remove(0) })
+    Ok(Method { name, args, result: inner.remove(0), stream: false })
 }
 
 /// Splits a path type into its last name and its type arguments.

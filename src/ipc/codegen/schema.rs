@@ -10,6 +10,9 @@ use capnpc::codegen::GeneratorContext;
 /// Annotations are found by their names: ids depend on nothing else.
 const ANNOTATIONS: [&str; 3] = ["wrap", "name", "speaksAs"];
 
+/// Id of what methods declared as `-> stream` return.
+const STREAM_RESULT: u64 = 0x995f_9a33_77c0_b16e;
+
 /// Ids of the annotations that are in use.
 #[derive(Default)]
 struct Annotations([Option<u64>; 3]);
@@ -64,6 +67,8 @@ pub struct Method {
     pub ordinal: u16,
     pub params: u64,
     pub results: u64,
+    /// Declared as `-> stream`.
+    pub stream: bool,
 }
 
 pub struct Struct {
@@ -178,6 +183,7 @@ pub fn load(mut request: &[u8], home: &str) -> capnp::Result<Schema> {
                         ordinal: u16::try_from(ordinal).map_err(|error| capnp::Error::failed(error.to_string()))?,
                         params: method.get_param_struct_type(),
                         results: method.get_result_struct_type(),
+                        stream: method.get_result_struct_type() == STREAM_RESULT,
                     });
                 }
                 let supers = inner.get_superclasses()?.iter().map(|superclass| superclass.get_id()).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use capnp::capability::FromClientHook;
 use multiprocess::{
-    Draft, Error, Exports, Imports, Incoming, Interface, Kind, Method, Object, Proxy, ServerCall, Service, Short,
+    Draft, Error, Exports, Imports, Incoming, Interface, Kind, Method, Object, Proxy, ServerCall, Service, Short, Who,
 };
 
 use crate::show::Show;

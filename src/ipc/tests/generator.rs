@@ -17,6 +17,7 @@ fn generate(name: &str, rust: &str, schema: &str) -> Result<String, Vec<String>>
     let compiled = Command::new(env!("IPC_CAPNP"))
         .args(["compile", "-o-", "--no-standard-import"])
         .arg(format!("--import-path={}", schemas.display()))
+        .arg(format!("--import-path={}", schemas.join("../src/multiprocess/schema").display()))
         .arg(format!("--src-prefix={}", dir.display()))
         .arg(&file)
         .env_remove("PWD")
@@ -195,6 +196,34 @@ fn types_must_match() {
             &[says],
         );
     }
+}
+
+#[test]
+fn streams_are_streams_on_both_sides() {
+    refuses(
+        "sent",
+        "fn echo(&self, x: u32) -> Sent;",
+        "echo @0 (context :Proxy.Context, x :UInt32) -> ();",
+        "",
+        "",
+        &["Echo::echo returns Sent, but test.capnp:Echo.echo does not return stream"],
+    );
+    refuses(
+        "stream",
+        "fn echo(&self, x: u32) -> Result<()>;",
+        "echo @0 (context :Proxy.Context, x :UInt32) -> stream;",
+        "",
+        "",
+        &["Echo::echo does not return Sent, but test.capnp:Echo.echo returns stream"],
+    );
+    refuses(
+        "nowhere",
+        "fn echo(&self, x: u32) -> Sent;",
+        "echo @0 (x :UInt32) -> stream;",
+        "",
+        "",
+        &["Echo::echo is a stream, but test.capnp:Echo.echo takes no context"],
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bitcoin::Block;
@@ -37,6 +38,7 @@ mod glue {
     use capnp::capability::FromClientHook;
     use multiprocess::{
         Draft, Error, Exports, Imports, Incoming, Interface, Kind, Method, Object, Proxy, ServerCall, Service, Short,
+        Who,
     };
 
     use super::show::Show;
@@ -46,12 +48,39 @@ mod glue {
     include!(concat!(env!("OUT_DIR"), "/probe.rs"));
 }
 
-pub use glue::{PROBE, ProbeClient, ProbeServer};
-pub use traits::{Color, Containers, Counter, Long, Probe, Refusal, Thing};
+pub use glue::{PROBE, ProbeClient, ProbeServer, SinkClient};
+pub use traits::{Color, Containers, Counter, Long, Probe, Refusal, Sent, Sink, Thing};
 
-/// Does what the methods say. Keeps the bytes that it gave last.
+/// Does what the methods say.
 #[derive(Default)]
-pub struct Local(Mutex<Bytes>);
+pub struct Local {
+    /// The bytes that it gave last.
+    pub kept: Mutex<Bytes>,
+    /// Where to write to, instead of what counts alone.
+    pub sink: Option<Arc<dyn Sink>>,
+}
+
+impl Local {
+    /// One with this to write to.
+    pub fn with(sink: Arc<dyn Sink>) -> Self {
+        Local { sink: Some(sink), ..Local::default() }
+    }
+}
+
+/// Counts what is written.
+#[derive(Default)]
+pub struct Count(AtomicU64);
+
+impl Sink for Count {
+    fn write(&self, bytes: Vec<u8>) -> Sent {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn done(&self) -> traits::Result<u64> {
+        Ok(self.0.load(Ordering::Relaxed))
+    }
+}
 
 impl Probe for Local {
     fn bytes(&self, size: u64) -> traits::Result<Vec<u8>> {
@@ -63,7 +92,7 @@ impl Probe for Local {
     }
 
     fn shared(&self, size: u64) -> traits::Result<Bytes> {
-        let mut kept = self.0.lock().unwrap();
+        let mut kept = self.kept.lock().unwrap();
         if kept.len() as u64 != size {
             *kept = vec![b'x'; size as usize].into();
         }
@@ -95,11 +124,24 @@ impl Probe for Local {
     }
 
     fn swap(&self, counters: BTreeMap<String, Arc<dyn Counter>>) -> traits::Result<Vec<(Arc<dyn Counter>, u32)>> {
-        counters.into_values().map(|counter| counter.next().map(|count| (counter, count))).collect()
+        let next = |counter: &Arc<dyn Counter>| match counter.next_async() {
+            Some(count) => tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(count),
+            None => counter.next(),
+        };
+        counters.into_values().map(|counter| next(&counter).map(|count| (counter, count))).collect()
     }
 
     fn color(&self, fail: bool) -> traits::Result<Result<(), Color>> {
         Ok(if fail { Err(Color::DeepBlue) } else { Ok(()) })
+    }
+
+    fn sink(&self) -> traits::Result<Arc<dyn Sink>> {
+        Ok(self.sink.clone().unwrap_or_else(|| Arc::new(Count::default())))
+    }
+
+    fn pour(&self, count: u32, into: Arc<dyn Sink>) -> traits::Result<u64> {
+        (0..count).try_for_each(|number| into.write(number.to_le_bytes().to_vec()))?;
+        into.done()
     }
 }
 

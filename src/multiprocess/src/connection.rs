@@ -25,6 +25,11 @@ pub struct Options {
     pub threads: usize,
     /// Most threads asked of the other side for calls that no thread waits for; so many are served at once.
     pub lanes: usize,
+    /// Threads asked of the other side as a pool (`ThreadMap.makePool`) for those calls; where it makes one, they go
+    /// there, and to lanes otherwise. None if not given.
+    pub pool: usize,
+    /// Bytes of unanswered calls of a stream that make the next one wait.
+    pub window: usize,
     /// Most calls of the other side in progress.
     pub calls: usize,
     /// Most objects held for the other side: those of ours that it holds, and, separately, those of its own held here.
@@ -64,6 +69,8 @@ impl Default for Options {
             nesting: 64,
             threads: 256,
             lanes: 16,
+            pool: 0,
+            window: 1 << 16,
             calls: 4096,
             objects: 1 << 16,
             bytes: 1 << 30,
@@ -108,6 +115,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) io: Arc<Io>,
     closed: AtomicBool,
+    /// The other side has made the pool.
+    pooled: AtomicBool,
     next_call: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -138,6 +147,7 @@ impl Shared {
             options,
             io: Io::new(stream, id, event_loop.reactor().epoll().clone())?,
             closed: AtomicBool::new(false),
+            pooled: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -155,6 +165,15 @@ impl Shared {
 
     pub(crate) fn mark_closed(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn mark_pooled(&self) {
+        self.pooled.store(true, Ordering::Release);
+    }
+
+    /// Says whether the other side has a pool for calls that name no thread.
+    pub(crate) fn has_pool(&self) -> bool {
+        self.pooled.load(Ordering::Acquire)
     }
 
     pub(crate) fn next_call(&self) -> u64 {

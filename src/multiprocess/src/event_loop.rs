@@ -45,7 +45,8 @@ pub(crate) struct CallCommand {
     pub(crate) target: Object,
     pub(crate) method: &'static Method,
     pub(crate) message: Message,
-    pub(crate) thread: Arc<ThreadContext>,
+    /// Whose threads the context means; none where it means none.
+    pub(crate) thread: Option<Arc<ThreadContext>>,
     pub(crate) caller: Option<Object>,
     pub(crate) ticket: u64,
     pub(crate) answer: AnswerTo,

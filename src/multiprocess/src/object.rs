@@ -1,8 +1,8 @@
 //! Handles of objects in other processes, and calls of their methods.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::cancel::{self, CancelToken};
@@ -12,7 +12,8 @@ use crate::event_loop::{CallCommand, Command};
 use crate::io::Lead;
 use crate::message::{Draft, Incoming};
 use crate::metrics::{self, Counted, Side};
-use crate::reply::Reply;
+use crate::reply::{Reply, Who};
+use crate::stream::Stream;
 use crate::thread::{self, AnswerTo};
 use crate::trace::{self, Short};
 use crate::{Error, Interface, Kind, Method, shape_capnp};
@@ -80,7 +81,7 @@ impl Object {
     /// Calls a method without waiting: the call leaves now, the future is its results, and dropping the future gives it
     /// up. What the other side calls back meanwhile runs on threads made for it.
     ///
-    /// The draft's context is one of [`crate::Exports::lane_context`]. Calls made this way are in no order.
+    /// The draft's context is one for [`Self::starter`]. Calls made this way are in no order.
     pub fn start(
         &self,
         method: &'static Method,
@@ -88,6 +89,11 @@ impl Object {
         arguments: impl FnOnce(&mut Short) -> fmt::Result,
     ) -> Reply {
         Reply::start(self.clone(), method, draft.finish(), arguments)
+    }
+
+    /// Returns what the context of a call without a thread says now.
+    pub fn starter(&self) -> Who {
+        if self.held.shared.has_pool() { Who::Pool } else { Who::Lane }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -128,7 +134,7 @@ fn call(
     reactor.push_with(|| {
         id = shared.next_call();
         let answer = AnswerTo::thread(thread.clone(), ticket);
-        let thread = thread.clone();
+        let thread = Some(thread.clone());
         let target = target.clone();
         let deadline = None;
         Command::Call(Box::new(CallCommand { target, method, message, thread, caller, ticket, answer, deadline }))
@@ -168,6 +174,8 @@ impl Drop for Held {
 pub struct Proxy {
     object: Object,
     interface: &'static Interface,
+    /// Made by the first call of a stream.
+    pub(crate) stream: OnceLock<Arc<Stream>>,
     #[expect(dead_code, reason = "its life is what counts")]
     counted: Counted,
 }
@@ -175,7 +183,7 @@ pub struct Proxy {
 impl Proxy {
     /// Takes an object to have this interface.
     pub fn new(object: Object, interface: &'static Interface) -> Self {
-        Proxy { object, interface, counted: Counted::new(Side::Client, interface) }
+        Proxy { object, interface, stream: OnceLock::new(), counted: Counted::new(Side::Client, interface) }
     }
 
     /// Returns the object's handle.

@@ -25,6 +25,7 @@ use crate::gate::Gate;
 use crate::io::Io;
 use crate::message::{Cap, CapTable, Message};
 use crate::network::{Channel, Network};
+use crate::pool::Pool;
 use crate::proxy_capnp::thread;
 use crate::proxy_capnp::thread_map::Client as ThreadMap;
 use crate::server;
@@ -39,7 +40,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Peer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reactor: Arc<Reactor>,
-    local: Local,
+    pub(crate) local: Local,
     pub(crate) channel: Channel,
     caps: RefCell<Slab>,
     /// Objects of ours that the other side holds.
@@ -53,7 +54,7 @@ pub(crate) struct Peer {
     /// Recognises our threads when they come back.
     pub(crate) local_threads: RefCell<CapabilityServerSet<ThreadServer, thread::Client>>,
     /// Threads for calls that name none.
-    pub(crate) pool: RefCell<Vec<Arc<ThreadContext>>>,
+    pub(crate) pool: RefCell<Pool>,
     /// Runs calls of methods that take no context, so that they wait for no other.
     pub(crate) plain: RefCell<Option<Arc<ThreadContext>>>,
     /// Opens when the latest of them has ended.
@@ -196,7 +197,9 @@ impl Peer {
             );
         request.get().set_thread_map(new_thread_map(self));
         let sent = request.send();
-        *self.thread_map.borrow_mut() = Some(sent.pipeline.get_thread_map());
+        let promised = sent.pipeline.get_thread_map();
+        *self.thread_map.borrow_mut() = Some(promised.clone());
+        thread_map::ask_for_pool(self, &promised);
         let peer = self.clone();
         self.local.spawner.spawn(async move {
             // The direct capability takes the place of the promised one.
@@ -209,7 +212,10 @@ impl Peer {
         });
     }
 
-    pub(crate) fn set_thread_map(&self, map: Option<ThreadMap>) {
+    pub(crate) fn set_thread_map(self: &Rc<Self>, map: Option<ThreadMap>) {
+        if let Some(map) = &map {
+            thread_map::ask_for_pool(self, map);
+        }
         let old = self.thread_map.replace(map);
         drop(old);
     }
@@ -323,7 +329,8 @@ impl Peer {
     /// Sends a call of ours.
     pub(crate) fn call(self: &Rc<Self>, call: CallCommand) {
         let CallCommand { target, method, message, thread, caller, ticket, answer, deadline } = call;
-        let promise = self.send(&target, method, message, Some((&thread, caller.as_ref())));
+        let threads = thread.as_ref().map(|thread| (thread, caller.as_ref()));
+        let promise = self.send(&target, method, message, threads);
         let promise = match promise {
             Ok(promise) => promise,
             Err(error) => return answer.send(Err(error)),
@@ -489,9 +496,11 @@ impl Peer {
         drop(self.request_threads.take());
         drop(self.callback_threads.take());
         drop(self.caps.take());
-        for thread in self.pool.take().into_iter().chain(self.plain.take()) {
+        let Pool { queue, threads } = self.pool.take();
+        for thread in threads.into_iter().chain(self.plain.take()) {
             thread_map::close(self, &thread);
         }
+        self.chore(Box::new(move || while queue.pop().is_some() {}));
         drop(self.disconnector.take());
         let shared = self.shared.clone();
         self.chore(Box::new(move || shared.mark_ended()));

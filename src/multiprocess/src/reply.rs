@@ -2,7 +2,8 @@
 //!
 //! On the wire every call names a thread of the other side, and the calls that name one run one after the other. Calls
 //! without a thread of their own take a *lane*: a thread of the other side that no thread of ours stands for. A lane
-//! serves one call at a time as long as there are enough of them, and the one used last is used first.
+//! serves one call at a time as long as there are enough of them, and the one used last is used first. Where the other
+//! side has made a pool ([`crate::Options::pool`]), such calls name no thread and it chooses.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +15,23 @@ use futures::channel::oneshot;
 use crate::connection::Shared;
 use crate::deadline;
 use crate::event_loop::{CallCommand, Command};
-use crate::message::{Incoming, Message};
+use crate::message::{Cap, Incoming, Message};
 use crate::metrics::{self, Side};
 use crate::object::next_ticket;
 use crate::thread::{Answer, AnswerTo, ThreadContext};
 use crate::trace::{self, Short};
 use crate::{Error, Method, Object};
+
+/// Whom the context of a call names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// This thread, which waits for the answer ([`crate::Exports::context`]).
+    Thread,
+    /// A lane ([`crate::Exports::lane_context`]).
+    Lane,
+    /// Nobody: the other side has a pool. The context stays empty.
+    Pool,
+}
 
 /// The lanes of a connection, and how many calls each has.
 #[derive(Default)]
@@ -70,7 +82,8 @@ pub struct Reply {
     receiver: oneshot::Receiver<Answer>,
     shared: Arc<Shared>,
     method: &'static Method,
-    lane: Arc<ThreadContext>,
+    /// None where the other side chooses the thread.
+    lane: Option<Arc<ThreadContext>>,
     ticket: u64,
     id: u64,
     start: Option<Instant>,
@@ -87,7 +100,8 @@ impl Reply {
         arguments: impl FnOnce(&mut Short) -> std::fmt::Result,
     ) -> Reply {
         let shared = target.shared().clone();
-        let lane = shared.lanes.enter(shared.options.lanes);
+        let names_thread = message.caps.iter().any(|cap| matches!(cap, Some(Cap::RequestThread)));
+        let lane = names_thread.then(|| shared.lanes.enter(shared.options.lanes));
         let (answer, receiver) = AnswerTo::future();
         let start = trace::enabled().then(Instant::now);
         let counted = metrics::Call::begin(Side::Client, method, &message);
@@ -108,10 +122,11 @@ impl Reply {
 
     fn finish(&mut self, given_up: bool) {
         self.done = true;
+        let Some(lane) = &self.lane else { return };
         if !given_up {
-            return self.shared.lanes.leave(&self.lane);
+            return self.shared.lanes.leave(lane);
         }
-        if let Some(thread) = self.shared.lanes.give_up(&self.lane) {
+        if let Some(thread) = self.shared.lanes.give_up(lane) {
             self.shared.event_loop.reactor().push(Command::ThreadGone { thread });
         }
     }

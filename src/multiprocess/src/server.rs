@@ -23,8 +23,9 @@ use crate::message::{Draft, Imports, Incoming, Message};
 use crate::metrics::{self, Counted, Side};
 use crate::peer::Peer;
 use crate::service::CallTrace;
+use crate::stream::{Served, Turn};
 use crate::thread::{ThreadContext, with_caller};
-use crate::thread_map::{new_thread_map, plain, pooled};
+use crate::thread_map::{new_thread_map, plain};
 use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_capnp, trace};
 
 /// Serves a local object to the other side.
@@ -37,6 +38,7 @@ pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectCl
         counted,
         interface,
         service: RefCell::new(Some(service)),
+        stream: RefCell::default(),
     }))
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct ObjectServer {
     counted: Counted,
     interface: &'static Interface,
     service: RefCell<Option<Arc<dyn Service>>>,
+    stream: RefCell<Served>,
 }
 
 impl Drop for ObjectServer {
@@ -150,7 +153,7 @@ impl ObjectServer {
         drop(params);
         let service = match method.kind {
             Kind::Destroy => self.service.borrow_mut().take(),
-            Kind::Call | Kind::Construct => self.service.borrow().clone(),
+            Kind::Call | Kind::Stream | Kind::Construct => self.service.borrow().clone(),
         };
         let Some(service) = service else {
             return Err(Error::failed(format!("{} called on a destroyed object", method.name)).into());
@@ -172,9 +175,15 @@ impl ObjectServer {
         };
         if trace::enabled() {
             let peer = &self.peer.shared.options.peer;
-            log::debug!(target: "ipc", "{peer} IPC server post request #{call} {} to {}", method.name, thread.name());
+            let to = thread.as_ref().map_or("the pool", |thread| thread.name());
+            log::debug!(target: "ipc", "{peer} IPC server post request #{call} {} to {to}", method.name);
         }
-        if let Some(refused) = thread.post(Box::new(move |lead| work.run(lead))) {
+        let job = Box::new(move |lead: &mut Lead<'_>| work.run(lead));
+        let refused = match &thread {
+            Some(thread) => thread.post(job),
+            None => self.peer.pool.borrow().post(job),
+        };
+        if let Some(refused) = refused {
             // What it holds may be the last of an object, whose destructor may wait.
             self.peer.chore(Box::new(move || drop(refused)));
         }
@@ -201,35 +210,40 @@ impl ObjectServer {
     fn order(&self, method: &Method) -> Order {
         let mut latest = self.peer.gate.borrow_mut();
         if method.context {
-            return Order::After(latest.clone().filter(|gate| !gate.is_open()));
+            let gate = latest.clone().filter(|gate| !gate.is_open());
+            return Order::After(gate, self.stream.borrow_mut().enter(method.kind));
         }
         let (gate, opener) = Gate::new();
         *latest = Some(gate);
         Order::Before(opener)
     }
 
+    /// Finds the thread that a call names; none is the pool.
     async fn find_thread(
         &self,
         method: &Method,
         params: &Params<any_pointer::Owned>,
-    ) -> Result<Arc<ThreadContext>, capnp::Error> {
+    ) -> Result<Option<Arc<ThreadContext>>, capnp::Error> {
         let peer = &self.peer;
         if !method.context {
-            return Ok(plain(peer)?);
+            return Ok(Some(plain(peer)?));
         }
         let context = params.hook.get()?.get_as::<shape_capnp::with_context::Reader<'_>>()?.get_context()?;
         if !context.has_thread() {
-            return Ok(pooled(peer)?);
+            return match peer.pool.borrow().is_empty() {
+                true => Err(capnp::Error::failed("no thread specified and no pool configured".to_owned())),
+                false => Ok(None),
+            };
         }
         let client = context.get_thread()?;
         let known = peer.local_threads.borrow().get_local_server_of_resolved(&client);
         if let Some(server) = known {
-            return Ok(server.context.clone());
+            return Ok(Some(server.context.clone()));
         }
         let client = capnp::capability::get_resolved_cap(client).await;
         let known = peer.local_threads.borrow().get_local_server_of_resolved(&client);
         match known {
-            Some(server) => Ok(server.context.clone()),
+            Some(server) => Ok(Some(server.context.clone())),
             None => {
                 // One that could not be made says why.
                 client.get_name_request().send().promise.await?;
@@ -275,7 +289,7 @@ struct Work {
 
 /// What a call waits for, or has others wait for.
 enum Order {
-    After(Option<Arc<Gate>>),
+    After(Option<Arc<Gate>>, Turn),
     Before(#[expect(dead_code, reason = "its drop is what counts")] Opener),
 }
 
@@ -310,9 +324,17 @@ impl Drop for Reply {
 impl Work {
     fn run(self, lead: &mut Lead<'_>) {
         let Work { service, index, method, call, message, cancelled, reply, connection, serving, order } = self;
-        if let Order::After(Some(gate)) = &order {
-            gate.wait();
-        }
+        let turn = match &order {
+            Order::After(gate, turn) => {
+                if let Some(gate) = gate {
+                    gate.wait();
+                }
+                Some(turn)
+            }
+            Order::Before(_) => None,
+        };
+        // A call that is given up waits, too: it must not open the way before its turn.
+        let before = turn.map_or(Ok(()), Turn::wait);
         if cancelled.load(Ordering::Relaxed) {
             let peer = connection.peer();
             log::debug!(target: "ipc", "{peer} IPC server request #{call} canceled before it could be executed");
@@ -327,6 +349,11 @@ impl Work {
             result: None,
         });
         let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if let Err(error) = before
+                && method.kind != Kind::Destroy
+            {
+                return Outcome::refuse(error);
+            }
             let work = || serve_here(service, index, method, message, &connection, trace, &cancelled);
             cancel::with(None, work)
         }));
@@ -334,6 +361,9 @@ impl Work {
             Outcome::refuse(Error::failed(format!("{} panicked: {}", method.name, panic_text(&*panic))))
         });
         counted.end(&result);
+        if let Some(turn) = turn {
+            turn.ended(result.as_ref().err());
+        }
         if let Some(start) = start {
             let time = trace::micros(start.elapsed());
             let status = match &result {
@@ -345,7 +375,10 @@ impl Work {
         if cancelled.load(Ordering::Relaxed) {
             log::debug!(target: "ipc", "{} IPC server request #{call} interrupted (canceled)", connection.peer());
         }
-        lead.take();
+        // Who answers a call of a stream has the next to serve rather than to wait for.
+        if method.kind != Kind::Stream {
+            lead.take();
+        }
         // Handed over with the answer, these do not wake the event loop a second time.
         reply.send(result, leftovers);
         drop((serving, order));

@@ -39,6 +39,8 @@ pub struct Method {
 pub enum Kind {
     /// The object.
     Call,
+    /// The object; the caller does not wait for each answer (see `stream.rs`).
+    Stream,
     /// The runtime: exchanges thread maps.
     Construct,
     /// The runtime: drops the object.

@@ -19,6 +19,8 @@ use futures::channel::oneshot;
 use crate::event_loop::{Command, Reactor};
 use crate::io::{Io, Lead};
 use crate::message::Message;
+use crate::pool::Queue;
+use crate::stream::Sent;
 use crate::{Error, Object, core};
 
 /// Work for a thread. It is given the thread's turn at leading the connection, to take before it sends what has others
@@ -36,6 +38,8 @@ pub(crate) struct ThreadContext {
     serving: bool,
     inbox: Mutex<Inbox>,
     wake: Condvar,
+    /// Where it takes more work from.
+    pool: Option<Arc<Queue>>,
 }
 
 #[derive(Default)]
@@ -46,6 +50,8 @@ struct Inbox {
     waiting: Vec<u64>,
     place: Place,
     closed: bool,
+    /// A call is being served.
+    busy: bool,
 }
 
 /// Where a thread is to be woken.
@@ -64,8 +70,17 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl ThreadContext {
     pub(crate) fn new(name: String, serving: bool) -> Arc<Self> {
+        Self::make(name, serving, None)
+    }
+
+    /// One that serves a peer, and what is queued for any thread of a pool.
+    pub(crate) fn pooled(name: String, pool: Option<Arc<Queue>>) -> Arc<Self> {
+        Self::make(name, true, pool)
+    }
+
+    fn make(name: String, serving: bool, pool: Option<Arc<Queue>>) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Arc::new(ThreadContext { id, name, serving, inbox: Mutex::default(), wake: Condvar::new() })
+        Arc::new(ThreadContext { id, name, serving, inbox: Mutex::default(), wake: Condvar::new(), pool })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -104,9 +119,10 @@ impl ThreadContext {
         }
     }
 
-    /// Returns how much work is queued.
-    pub(crate) fn load(&self) -> usize {
-        self.inbox().jobs.len()
+    /// Says whether a thread made for a peer has nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        let inbox = self.inbox();
+        inbox.jobs.is_empty() && !inbox.busy
     }
 
     /// Hands over the answer to a call the thread is waiting for.
@@ -207,12 +223,16 @@ impl ThreadContext {
         let mut may_lead = true;
         let mut inbox = self.inbox();
         while !inbox.closed {
-            if let Some(job) = inbox.jobs.pop_front() {
+            // The queue of the pool is looked at with the own one locked and not busy: see there.
+            let job = inbox.jobs.pop_front().or_else(|| self.pool.as_ref()?.pop());
+            if let Some(job) = job {
+                inbox.busy = true;
                 drop(inbox);
                 lead.resign();
                 run(job, &mut lead);
                 may_lead = true;
                 inbox = self.inbox();
+                inbox.busy = false;
             } else if may_lead && lead.take() {
                 let before = DELIVERED.with(Cell::get);
                 inbox = self.lead(inbox, &lead, None, reactor);
@@ -251,6 +271,7 @@ pub(crate) struct AnswerTo(Option<Asker>);
 enum Asker {
     Thread { thread: Arc<ThreadContext>, call: u64 },
     Future(oneshot::Sender<Answer>),
+    Stream(Box<Sent>),
 }
 
 impl AnswerTo {
@@ -265,6 +286,11 @@ impl AnswerTo {
         (AnswerTo(Some(Asker::Future(sender))), receiver)
     }
 
+    /// Makes room in a stream.
+    pub(crate) fn stream(sent: Sent) -> Self {
+        AnswerTo(Some(Asker::Stream(Box::new(sent))))
+    }
+
     pub(crate) fn send(mut self, answer: Answer) {
         self.deliver(answer);
     }
@@ -274,6 +300,7 @@ impl AnswerTo {
             Some(Asker::Thread { thread, call }) => thread.answer(call, answer),
             // An error means that it was given up meanwhile.
             Some(Asker::Future(sender)) => drop(sender.send(answer)),
+            Some(Asker::Stream(sent)) => sent.answered(&answer),
             None => {}
         }
     }

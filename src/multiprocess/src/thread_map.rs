@@ -8,7 +8,9 @@ use std::sync::Arc;
 use capnp_rpc::new_client;
 
 use crate::Error;
+use crate::connection::ThreadSlot;
 use crate::peer::Peer;
+use crate::pool::Queue;
 use crate::proxy_capnp::{thread, thread_map};
 use crate::thread::ThreadContext;
 
@@ -87,18 +89,34 @@ impl thread_map::Server for ThreadMapServer {
             return Err(capnp::Error::failed("makePool called on connection with existing pool".to_owned()));
         }
         let limit = self.peer.shared.options.threads;
-        for index in 0..params.get()?.get_count() {
-            let context = spawn(&self.peer, &format!("pool/{index}"), limit)?;
-            self.peer.pool.borrow_mut().push(context);
+        // All of them or none.
+        let count = params.get()?.get_count();
+        let slots = (0..count).map(|_| slot(&self.peer, limit)).collect::<Result<Vec<_>, _>>()?;
+        for (index, slot) in slots.into_iter().enumerate() {
+            let mut pool = self.peer.pool.borrow_mut();
+            let context = start(&self.peer, &format!("pool/{index}"), slot, Some(pool.queue.clone()))?;
+            pool.threads.push(context);
         }
         Ok(())
     }
 }
 
-/// Returns the thread of the pool with the least to do.
-pub(crate) fn pooled(peer: &Peer) -> Result<Arc<ThreadContext>, Error> {
-    let least = peer.pool.borrow().iter().min_by_key(|thread| thread.load()).cloned();
-    least.ok_or_else(|| Error::failed("no thread specified and no pool configured"))
+/// Asks the other side for a pool, if one is wanted. Calls go to it from when it is there.
+pub(crate) fn ask_for_pool(peer: &Rc<Peer>, map: &thread_map::Client) {
+    let count = peer.shared.options.pool;
+    if count == 0 || peer.shared.has_pool() {
+        return;
+    }
+    let mut request = map.make_pool_request();
+    request.get().set_count(u32::try_from(count).unwrap_or(u32::MAX));
+    let answer = request.send().promise;
+    let shared = peer.shared.clone();
+    peer.local.spawner.spawn(async move {
+        match answer.await {
+            Ok(_) => shared.mark_pooled(),
+            Err(error) => log::debug!(target: "ipc", "{} makes no pool of threads: {error}", shared.options.peer),
+        }
+    });
 }
 
 /// Returns the thread for methods that take no context, made at their first call. Such methods do not take time and
@@ -112,13 +130,21 @@ pub(crate) fn plain(peer: &Peer) -> Result<Arc<ThreadContext>, Error> {
     Ok(thread)
 }
 
-/// Starts a thread that runs calls of the other side until its context is closed.
+/// Counts one more thread for the other side.
+fn slot(peer: &Peer, limit: usize) -> Result<ThreadSlot, Error> {
+    peer.shared.take_thread(limit).ok_or_else(|| Error::Overloaded(format!("more than {limit} threads")))
+}
+
 fn spawn(peer: &Peer, purpose: &str, limit: usize) -> Result<Arc<ThreadContext>, Error> {
-    let slot = peer.shared.take_thread(limit).ok_or_else(|| Error::Overloaded(format!("more than {limit} threads")))?;
+    start(peer, purpose, slot(peer, limit)?, None)
+}
+
+/// Starts a thread that runs calls of the other side until its context is closed.
+fn start(peer: &Peer, purpose: &str, slot: ThreadSlot, pool: Option<Arc<Queue>>) -> Result<Arc<ThreadContext>, Error> {
     // The name comes from outside: a system thread's name can hold neither control characters nor much text.
     let purpose: String = purpose.chars().filter(|c| !c.is_control()).take(80).collect();
     let name = format!("{} ({purpose})", crate::program_name());
-    let context = ThreadContext::new(name.clone(), true);
+    let context = ThreadContext::pooled(name.clone(), pool);
     let (running, reactor, io) = (context.clone(), peer.reactor.clone(), peer.shared.io.clone());
     let started = std::thread::Builder::new().name(name).spawn(move || {
         running.serve(&reactor, &io);

@@ -12,6 +12,7 @@ mod meter;
 mod network;
 #[path = "../../tests/probe.rs"]
 mod probe;
+mod streams;
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -60,6 +61,8 @@ const LINES: &[Line] = &[
     ("threads: from 4", || calls(4, ROUNDS)),
     ("threads: from 8", || calls(8, ROUNDS)),
     ("flight: 256 calls of capnp-rpc alone at once", || bare::calls(4 * ROUNDS, TEXT.len(), FLIGHT)),
+    ("flight: 256 futures over 16 lanes", streams::lanes),
+    ("flight: the same over a pool of 16", streams::pool),
     ("flight: 256 calls from 256 threads", || calls(FLIGHT - 1, 4 * ROUNDS)),
     ("long: 1 MB over a socket", || socket(LONG_ROUNDS, MB)),
     ("long: 1 MB reply of capnp-rpc alone", || bare::calls(LONG_ROUNDS, MB, 1)),
@@ -71,6 +74,7 @@ const LINES: &[Line] = &[
     ("long: 4 MB reply of text, which the service copies", || replies(4 * MB)),
     ("long: 4 MB reply of bytes", || shared(4 * MB)),
     ("stream: 100,000 events, one after the other", stream),
+    ("stream: the same with a window", streams::events),
     ("callback: a call that calls back", callback),
     ("network: within this process, over a socket", || network::calls("unix")),
     ("network: the same over TLS", || network::calls("tls:127.0.0.1:0")),
@@ -87,10 +91,7 @@ fn main() -> ExitCode {
     }
     match args.first().map(String::as_str) {
         Some("socket-child") => child::socket(),
-        Some("probe-child") => {
-            let served = probe::serve(child::input(), probe::Local::default(), Default::default());
-            served.wait();
-        }
+        Some("probe-child") => streams::serve(),
         Some("descriptor-child") => descriptor::serve(),
         Some("bare-child") => bare::serve(&args[1]),
         _ => {

@@ -16,6 +16,14 @@ interface Probe $Proxy.wrap("Probe") {
     shared @8 (context :Proxy.Context, size :UInt64) -> (result :Data);
     long @9 (context :Proxy.Context, words :Text, counter :Counter, bytes :Data, shared :Data, block :Data)
         -> (number :UInt32, shared :Data, bytes :Data, words :Text, counter :Counter, block :Data);
+    sink @10 (context :Proxy.Context) -> (result :Sink);
+    pour @11 (context :Proxy.Context, count :UInt32, into :Sink) -> (result :UInt64);
+}
+
+interface Sink $Proxy.wrap("Sink") {
+    destroy @0 (context :Proxy.Context) -> ();
+    write @1 (context :Proxy.Context, bytes :Data) -> stream;
+    done @2 (context :Proxy.Context) -> (result :UInt64);
 }
 
 interface Counter $Proxy.wrap("Counter") {

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use bitcoin::Block;
 use bytes::Bytes;
 
-pub use ::interfaces::{Result, serve_caller};
+pub use ::interfaces::{BoxFuture, Result, serve_caller};
+
+/// The result of a call that is part of a stream.
+pub type Sent = Result<()>;
 
 /// One method for every kind of type that can cross: most return what they are given.
 pub trait Probe: Send + Sync {
@@ -25,7 +28,7 @@ pub trait Probe: Send + Sync {
     /// Divides each first by its second, or says why not.
     fn divide(&self, pairs: Vec<(i32, i32)>) -> Result<Vec<std::result::Result<i32, String>>>;
 
-    /// Calls each object, and returns it with what it said, in the order of their names.
+    /// Calls each object, without a thread that waits where it can, and returns it with what it said, in the order of their names.
     fn swap(&self, counters: BTreeMap<String, Arc<dyn Counter>>) -> Result<Vec<(Arc<dyn Counter>, u32)>>;
 
     /// Returns so many bytes without a copy.
@@ -43,6 +46,21 @@ pub trait Probe: Send + Sync {
 
     /// Refuses with a color if asked to.
     fn color(&self, fail: bool) -> Result<std::result::Result<(), Color>>;
+
+    /// Returns where to write to.
+    fn sink(&self) -> Result<Arc<dyn Sink>>;
+
+    /// Writes so many numbers, of four bytes each, and returns what the sink says then.
+    fn pour(&self, count: u32, into: Arc<dyn Sink>) -> Result<u64>;
+}
+
+/// A stream.
+pub trait Sink: Send + Sync {
+    /// Takes some more.
+    fn write(&self, bytes: Vec<u8>) -> Sent;
+
+    /// Says how many bytes it has taken.
+    fn done(&self) -> Result<u64>;
 }
 
 /// Whatever may be long.
@@ -60,6 +78,11 @@ pub struct Long {
 pub trait Counter: Send + Sync {
     /// Counts.
     fn next(&self) -> Result<u32>;
+
+    /// Starts that, if the count is another process's.
+    fn next_async(&self) -> Option<BoxFuture<u32>> {
+        None
+    }
 }
 
 /// Everything that holds other values.
