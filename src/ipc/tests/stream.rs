@@ -113,6 +113,17 @@ fn a_slow_reader_holds_the_writer_up() {
 }
 
 #[test]
+fn what_has_left_is_served_though_the_writer_is_gone() {
+    let (numbers, go) = slow();
+    let (sink, _link) = link(numbers, Options::default());
+    let writer = sink.clone();
+    std::thread::spawn(move || (0..20).for_each(|number| writer.write(number_of(number)).unwrap())).join().unwrap();
+    // The thread that wrote has ended. What it wrote is yet to be read.
+    drop(go);
+    assert_eq!(sink.done().unwrap(), 20);
+}
+
+#[test]
 fn an_error_ends_the_stream_and_shows_at_its_end() {
     let refusal = Error::Internal { message: "no more than 5".to_owned() };
     let (sink, _link) = link(Numbers { refuse: Some(5), ..Numbers::default() }, Options::default());

@@ -32,8 +32,9 @@ const LEAST: usize = 256;
 /// The unanswered calls of an object's stream.
 pub(crate) struct Stream {
     shared: Arc<Shared>,
-    /// Stands for the thread of the other side that serves the calls no thread of ours makes.
-    lane: OnceLock<Arc<ThreadContext>>,
+    /// Stands for the thread of the other side that serves the calls. That of who makes them would end with it, and with
+    /// it what has left and is not served yet.
+    lane: Arc<ThreadContext>,
     state: Mutex<State>,
 }
 
@@ -52,7 +53,8 @@ enum Waiter {
 
 impl Stream {
     pub(crate) fn new(shared: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Stream { shared, lane: OnceLock::new(), state: Mutex::default() })
+        let name = format!("{}-{}/stream-{}", crate::program_name(), std::process::id(), next_ticket());
+        Arc::new(Stream { shared, lane: ThreadContext::new(name, false), state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -109,7 +111,6 @@ impl Stream {
         target: Object,
         method: &'static Method,
         message: Message,
-        thread: Arc<ThreadContext>,
         arguments: impl FnOnce(&mut Short) -> fmt::Result,
     ) {
         let bytes = message.size().max(LEAST);
@@ -121,7 +122,7 @@ impl Stream {
             id = self.shared.next_call();
             let call = Sent { stream: self.clone(), method, bytes, id, start, counted };
             let (ticket, answer) = (next_ticket(), AnswerTo::stream(call));
-            let thread = Some(thread);
+            let thread = Some(self.lane.clone());
             Command::Call(Box::new(CallCommand {
                 target,
                 method,
@@ -141,9 +142,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if let Some(lane) = self.lane.get() {
-            self.shared.event_loop.reactor().push(Command::ThreadGone { thread: lane.id() });
-        }
+        self.shared.event_loop.reactor().push(Command::ThreadGone { thread: self.lane.id() });
     }
 }
 
@@ -245,7 +244,7 @@ impl Proxy {
         }
         let (thread, _) = thread::current(stream.shared.event_loop.reactor(), stream.shared.id);
         stream.wait(method, &thread)?;
-        stream.send(self.object().clone(), method, draft.finish(), thread, arguments);
+        stream.send(self.object().clone(), method, draft.finish(), arguments);
         Ok(())
     }
 
@@ -264,11 +263,7 @@ impl Proxy {
             return Err(Error::Disconnected);
         }
         stream.check()?;
-        let lane = stream.lane.get_or_init(|| {
-            let name = format!("{}-{}/stream-{}", crate::program_name(), std::process::id(), next_ticket());
-            ThreadContext::new(name, false)
-        });
-        stream.send(self.object().clone(), method, draft.finish(), lane.clone(), arguments);
+        stream.send(self.object().clone(), method, draft.finish(), arguments);
         Ok(Room(stream.clone()))
     }
 

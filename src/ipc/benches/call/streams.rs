@@ -5,7 +5,7 @@ use std::time::Instant;
 use multiprocess::Options;
 
 use crate::meter::{Meter, Row};
-use crate::probe::{self, Probe, Sink};
+use crate::probe::{self, Probe};
 use crate::{EVENTS, FLIGHT, ROUNDS, child};
 
 /// Bytes of an event.
