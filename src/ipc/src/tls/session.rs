@@ -131,7 +131,7 @@ impl Session {
             local_wants.set(PollFlags::IN, !full);
             local_wants.set(PollFlags::OUT, !inbound.is_empty());
             // The end of the local side shows even if nothing is wanted of it; it is looked at once.
-            let mut fds = vec![PollFd::new(&*local, local_wants)];
+            let mut fds = vec![PollFd::new(local, local_wants)];
             if given_up.is_some() && local_wants.is_empty() {
                 fds.clear();
             }
