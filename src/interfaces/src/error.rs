@@ -53,6 +53,11 @@ impl Error {
         Error::Internal { message: message.to_string() }
     }
 
+    /// Builds an [`Error::Overloaded`] of the call that is being served.
+    pub fn overloaded(limit: impl fmt::Display) -> Self {
+        Error::Overloaded { call: String::new(), limit: limit.to_string() }
+    }
+
     /// Builds an [`Error::Unsupported`] for `call`, written `Interface.method`.
     pub fn unsupported(call: &str) -> Self {
         Error::Unsupported { call: call.to_owned() }
@@ -67,6 +72,7 @@ impl fmt::Display for Error {
             Error::Unsupported { call } => write!(f, "other process does not support {call}"),
             Error::Cancelled { call } => write!(f, "{call} was cancelled"),
             Error::TimedOut { call } => write!(f, "no answer to {call} in time"),
+            Error::Overloaded { call, limit } if call.is_empty() => f.write_str(limit),
             Error::Overloaded { call, limit } => write!(f, "{call} was not taken: {limit}"),
             Error::Internal { message } => f.write_str(message),
         }

@@ -2,9 +2,12 @@
 //! event delivery because a waiter must not hold up the delivery, and must be woken by the end of the program.
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bitcoin::BlockHash;
+
+/// How often a wait looks whether anybody still waits for its answer.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A block at the tip of the active chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,23 +69,19 @@ impl TipWatch {
         state.tip
     }
 
-    /// Waits until `done` accepts the tip, the deadline passes or the program ends, and returns the tip then.
+    /// Waits until `done` accepts the tip, the deadline passes, the program ends or the caller gives up, and returns the tip
+    /// then.
     pub fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Tip) -> bool) -> Option<Tip> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if state.closed || state.tip.as_ref().is_some_and(&mut done) {
+            if state.closed || state.tip.as_ref().is_some_and(&mut done) || interfaces::caller_has_given_up() {
                 return state.tip;
             }
-            state = match deadline {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return state.tip;
-                    }
-                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            let left = deadline.map_or(TICK, |deadline| deadline.saturating_duration_since(Instant::now()).min(TICK));
+            if left.is_zero() {
+                return state.tip;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -32,7 +32,7 @@ impl Budget {
         });
         taken.map(|_| Held { budget: self.clone(), bytes }).map_err(|held| {
             let mb = |bytes: usize| bytes.div_ceil(1 << 20);
-            Error::internal(format!(
+            Error::overloaded(format_args!(
                 "the objects of {} may take {} MB and take {} MB; destroy some before asking for more",
                 self.whose,
                 mb(self.limit),

@@ -96,7 +96,7 @@ fn collect<T>(
         let transaction = find(id).map_err(internal)?.map(|entry| entry.transaction);
         let size = transaction.as_ref().map_or(0, Transaction::total_size);
         left = left.checked_sub(size).ok_or_else(|| {
-            Error::internal(format!(
+            Error::overloaded(format_args!(
                 "the transactions asked for have more than {MAX_TRANSACTION_BYTES} bytes; ask for fewer at a time"
             ))
         })?;

@@ -67,7 +67,8 @@ fn a_client_over_its_budget_disturbs_no_other() {
     let error = loop {
         match create() {
             Ok(template) => held.push(template),
-            Err(error) => break error.to_string(),
+            Err(Error::Overloaded { limit, .. }) => break limit,
+            Err(error) => panic!("{error}"),
         }
         assert!(held.len() < 100);
     };

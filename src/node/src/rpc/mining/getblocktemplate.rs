@@ -215,6 +215,9 @@ fn long_poll(ctx: &NodeContext, id: &Value) -> Result<()> {
     let mut wait = LONG_POLL_FIRST;
     while !ctx.shutdown.is_requested() {
         ctx.tip_watch().wait_until(Some(Instant::now() + wait), |tip| tip.hash != watched);
+        if interfaces::caller_has_given_up() {
+            return Err(RpcError::misc("Nobody waits for the answer"));
+        }
         if tip(ctx)?.hash != watched
             || ctx.kernel.mempool_info().map_err(engine_error)?.transactions_updated != transactions
         {
