@@ -9,6 +9,7 @@ mod companion;
 mod details;
 mod listen;
 mod wallet_process;
+mod watch;
 
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());

@@ -8,6 +8,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use interfaces::{
     BoxFuture, Chain, CreateWallet, Error, Identity, Init, ProcessConfig, Result, RpcCommand, RpcError, RpcRequest,
@@ -15,11 +16,16 @@ use interfaces::{
 };
 use ipc::{Pauses, Reconnecting};
 
+use crate::watch::Watch;
+
 /// Name of the program.
 const PROGRAM: &str = "bitcoin-wallet";
 
 /// What to do if the program is not as it should be.
 const ADVICE: &str = "reinstall it, or start with -disablewallet";
+
+/// How long the wallets may take to close.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// RPC commands after which other wallets may be open than before.
 const OPENING: [&str; 5] = ["createwallet", "loadwallet", "unloadwallet", "restorewallet", "migratewallet"];
@@ -27,10 +33,22 @@ const OPENING: [&str; 5] = ["createwallet", "loadwallet", "unloadwallet", "resto
 /// Starts the wallet process and connects to it.
 pub fn start(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
     let memory = Arc::new(Memory::default());
+    let watched = memory.clone();
+    let watch = Watch::start(identity(&config), move || lock(&watched.child).clone())?;
     let kept = memory.clone();
     let wallets =
         Reconnecting::start("the wallet process", Pauses::default(), move || connect(&kept, &config, &chain))?;
-    Ok(Arc::new(WalletProcess { wallets, memory }))
+    Ok(Arc::new(WalletProcess { wallets, memory, _watch: watch }))
+}
+
+/// Who this process is.
+fn identity(config: &ProcessConfig) -> Identity {
+    Identity {
+        program: "bitcoin-node".to_owned(),
+        version: common::version::VERSION.to_owned(),
+        build: common::version::build_details().to_owned(),
+        network: config.chain.clone(),
+    }
 }
 
 /// A running process and its wallets.
@@ -127,12 +145,7 @@ fn connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Chain>)
 
 /// Tells each other who both are. Node and wallet share interfaces that may change with every version.
 fn introduce(init: &Arc<dyn Init>, config: &ProcessConfig) -> Result<Identity> {
-    let own = Identity {
-        program: "bitcoin-node".to_owned(),
-        version: common::version::VERSION.to_owned(),
-        build: common::version::build_details().to_owned(),
-        network: config.chain.clone(),
-    };
+    let own = identity(config);
     let peer = match init.introduce(own.clone()) {
         Err(Error::Unsupported { .. }) => {
             let version = own.version;
@@ -166,6 +179,7 @@ fn reopen(loader: &Arc<dyn WalletLoader>, open: Vec<String>, mock_time: Option<i
 struct WalletProcess {
     wallets: Reconnecting<Wallets>,
     memory: Arc<Memory>,
+    _watch: Watch,
 }
 
 impl WalletProcess {
@@ -242,7 +256,8 @@ impl WalletLoader for WalletProcess {
     /// Returns when the process is gone, so that nothing of the data directory is in use when the node has stopped.
     fn stop(&self) -> Result<()> {
         self.memory.stopping.store(true, Ordering::Release);
-        let stopped = self.loader().and_then(|loader| loader.stop());
+        // One that is stuck there answers the watch all the same.
+        let stopped = ipc::within(STOP_LIMIT, || self.loader().and_then(|loader| loader.stop()));
         // Also one that is just being started: what it is asked for fails, and no other follows.
         let child = lock(&self.memory.child).take();
         if let Some(child) = &child {

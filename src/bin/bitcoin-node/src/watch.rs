@@ -1,0 +1,46 @@
+//! Notices a wallet process that is there but does nothing: stopped, or stuck.
+//!
+//! Separate from what starts it, because it must go on while that waits for the process. Without it, a node would wait for
+//! ever, as events of the chain and calls of clients have no deadline: a wallet may take long for honest reasons. What does
+//! not even say who it is has none.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use interfaces::{Error, Identity, Result};
+
+/// Pauses between questions.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Asks the process now and then, until dropped.
+pub struct Watch {
+    _stop: Sender<()>,
+}
+
+impl Watch {
+    /// Starts to ask whatever process `child` returns. One that does not answer is killed.
+    pub fn start(own: Identity, child: impl Fn() -> Option<Arc<ipc::Connection>> + Send + 'static) -> Result<Watch> {
+        let (stop, stopped) = channel();
+        let watch = std::thread::Builder::new().name("wallet-watch".into());
+        let watch = watch.spawn(move || {
+            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                let Some(child) = child() else { continue };
+                // Asked twice: while a terminal had both processes stopped, the time for the first answer passed.
+                if (0..2).all(|_| is_silent(&child, &own)) {
+                    log::error!("the wallet process {} does not answer; it is killed", child.pid());
+                    child.close_within(Duration::ZERO);
+                }
+            }
+        });
+        watch.map(|_| Watch { _stop: stop }).map_err(Error::internal)
+    }
+}
+
+/// Says whether a process does not answer. One that is gone is not silent.
+fn is_silent(child: &ipc::Connection, own: &Identity) -> bool {
+    matches!(ipc::within(LIMIT, || child.init().introduce(own.clone())), Err(Error::TimedOut { .. }))
+}
