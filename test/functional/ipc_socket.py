@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import tempfile
 import time
 
@@ -20,6 +21,10 @@ def connect(path):
     stream.settimeout(20)
     stream.connect(str(path))
     return stream
+
+
+def threads(node):
+    return len(os.listdir(f"/proc/{node.process.pid}/task"))
 
 
 def as_nobody(work):
@@ -91,8 +96,24 @@ def run(t):
     contains(over("unix", "-getinfo")[1], "Wallet: a b\n")
     equal(over("unix", "-rpcwallet=x", "getbalance")[0], 18)
     contains(over("unix", "echo", "x" * 100_000)[1], "x" * 100_000)
+    for command in ["walletpasphrase", "migratewallet", "echo"]:  # mistyped, not there yet, for whatever it is
+        over("unix", command, "x", "sesame door")
     told = [file for file, text in node.all_logs().items() if "sesame" in text]
     equal(told, [], "logs with a passphrase")
+    contains(node.log_text(), '{\\"method\\":\\"getblockhash\\"')
+
+    t.step("what a client waits for ends with the client")
+    before = threads(node)
+    wait = ["waitfornewblock", "waitforblockheight 7", "getblocktemplate {\"rules\":[\"segwit\"],\"longpollid\":\"%s0\"}"]
+    for command in wait * 5:
+        command = (command % node.rpc.getbestblockhash() if "%" in command else command).split(" ")
+        program = t.programs.path("bitcoin-cli")
+        waiting = subprocess.Popen([program, f"-datadir={node.datadir}", "-ipcconnect=unix", "-rpcclienttimeout=0", *command])
+        wait_until(lambda: command[0] in str(node.rpc.getrpcinfo()), f"{command[0]} is at work")
+        waiting.kill()
+        waiting.wait()
+    wait_until(lambda: threads(node) <= before, "the threads are gone")
+    equal([call["method"] for call in node.rpc.getrpcinfo()["active_commands"]], ["getrpcinfo"])
 
     t.step("another node leaves a socket in use alone")
     other = t.node()
@@ -186,6 +207,15 @@ def run(t):
                 equal(as_nobody(lambda: connect(name).recv(1)), b"")
             equal(over(f"unix:{name}", "getblockcount")[0], 0)
             node.stop()
+    contained = ["unshare", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*contained, "true"], capture_output=True, check=False).returncode == 0:
+        t.step("a client that has no process id where the node runs gets in, as from the host into a container")
+        node.programs = t.programs.prefixed(contained)
+        node.start("-ipcbind=unix", "-debug=ipc")
+        equal(over("unix", "getblockcount")[0], 0)
+        contains(node.log_text(), "client-0")
+        node.stop()
+        node.programs = t.programs
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

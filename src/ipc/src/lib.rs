@@ -54,7 +54,7 @@ pub use event_loop::host;
 pub use info::info;
 pub use limits::Limits;
 pub use listen::{Guest, Listener, listen};
-pub use multiprocess::{CancelToken, Host};
+pub use multiprocess::{CancelToken, Host, within};
 pub use reconnect::{Linked, Pauses, Reconnecting, Remade, TipEvent, TipFollower};
 pub use serve::{Server, serve_fd, serve_socket};
 pub use spawn::{Connection, connect_on, connect_socket, connect_socket_with, find_program, spawn, spawn_with};

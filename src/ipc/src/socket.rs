@@ -10,7 +10,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::inherit::inherited;
@@ -18,6 +19,9 @@ use crate::{Error, Result};
 
 /// How long another process may be busy with sockets of the same directory.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Connections that may wait to be taken.
+const BACKLOG: i32 = 128;
 
 /// Listens on a new socket at `path`; replaces one that nobody listens on any more.
 pub(crate) fn bind(path: &Path) -> Result<UnixListener> {
@@ -37,10 +41,18 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener> {
         Ok(_) if is_stale(path).map_err(failed)? => fs::remove_file(path).map_err(failed)?,
         Ok(_) => return Err(Error::InUse { path: path.to_owned() }),
     }
-    // The process has a umask of 077, so that there is no moment before this in which others could connect.
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
+    listen(path).map_err(failed)
+}
+
+/// Makes a socket that listens. What its mode is when it gets a name is also the mode of the file, so that there is no
+/// moment in which others could connect, whatever the umask.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(UnixListener::from(socket))
 }
 
 /// Says whether nobody listens on a socket. One whose owner is too busy to take connections is in use; this does not
@@ -101,7 +113,7 @@ pub(crate) fn connect(path: &Path, limit: Option<Duration>) -> Result<OwnedFd> {
 /// The process at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PeerProcess {
-    /// Its id.
+    /// Its id; 0 if it has none here, as that of a process outside of the container.
     pub pid: i32,
     /// Its user.
     pub uid: u32,
@@ -109,8 +121,8 @@ pub(crate) struct PeerProcess {
 
 /// Asks the system who is at the other end.
 pub(crate) fn peer(stream: &UnixStream) -> io::Result<PeerProcess> {
-    let found = sockopt::socket_peercred(stream)?;
-    Ok(PeerProcess { pid: found.pid.as_raw_nonzero().get(), uid: found.uid.as_raw() })
+    let found = getsockopt(stream, PeerCredentials)?;
+    Ok(PeerProcess { pid: found.pid(), uid: found.uid() })
 }
 
 /// Says whether a user may connect: the one this process runs as, and the superuser, who can do as that one anyway.
