@@ -66,6 +66,10 @@ fn hook() -> RpcHook {
             let sockets = targets.filter(|target| target.to_string_lossy().starts_with("socket:"));
             Ok(Ok(sockets.count().to_string()))
         }
+        "chain" => {
+            contract::chain(chain);
+            Ok(Ok(String::new()))
+        }
         "callback" => chain.abort_node(String::new()).map(|()| Ok(String::new())),
         "hang" => loop {
             std::thread::park();
@@ -143,6 +147,9 @@ fn kill(pid: u32) {
 fn contract_in_another_process() {
     let child = start("serve");
     contract::init(&child.init(), FakeChain::new(5));
+    // The other way: the child asks us.
+    let (loader, _chain) = loader(&child);
+    assert_eq!(loader.execute_rpc(request("chain")), Ok(Ok(String::new())));
     assert_eq!(child.close().code(), Some(7));
 }
 
