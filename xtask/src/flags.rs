@@ -63,7 +63,12 @@ xflags::xflags! {
             repeated only: String
         }
         /// Write doc/compatibility.md: what there is of Bitcoin Core's RPC commands and options.
-        cmd compatibility {}
+        cmd compatibility {
+            /// Say only whether it is true.
+            optional --check
+            /// A checkout of Core: which of its tests use what is read from there.
+            optional --core checkout: PathBuf
+        }
         /// Check the project's own rules.
         cmd tidy {
             /// Add new schema ordinals to the golden file first.

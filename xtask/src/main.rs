@@ -70,7 +70,7 @@ fn run(flags: Xtask) -> Result<()> {
             }
         }
         XtaskCmd::Sanitize(flags) => commands::sanitize::run(&root, &flags.only),
-        XtaskCmd::Compatibility(_) => commands::compatibility::run(&root),
+        XtaskCmd::Compatibility(flags) => commands::compatibility::run(&root, flags.core.as_deref(), flags.check),
         XtaskCmd::Tidy(flags) => commands::tidy::run(&root, flags.bless),
         XtaskCmd::Reproduce(_) => commands::reproduce::run(&root),
         XtaskCmd::Bench(flags) => commands::bench::run(&root, &flags),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{cargo, functional, prepare, python, tidy};
+use super::{cargo, compatibility, functional, prepare, python, tidy};
 
 /// How many tests passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub fn run(root: &Path, yes: bool) -> Result<()> {
     let mut count = capture(&mut command, "cargo test", of_cargo)?;
     count += tidy::count(root);
     count += functional::run(root, None, &[])?;
+    count += compatibility::count(root);
     println!("{} passed, {} failed", count.passed, count.failed);
     if count.failed > 0 {
         bail!("{} tests failed", count.failed);
