@@ -38,6 +38,17 @@ def run(t):
     text = there.pc.read_text()
     check(str(there.destdir) not in text, "the directory of an installation in stages stays out of it")
 
+    t.step("man pages and completions have the options that the programs have")
+    for part in ("bin/bitcoind", "bin/bitcoin-cli", "libexec/bitcoin-node"):
+        name = os.path.basename(part)
+        options = re.findall(r"^  (-\w+)", command(there.prefix / part, "-help"), re.M)
+        check(len(options) > 20, options)
+        completions = there.prefix / "share/bash-completion/completions" / name
+        command("bash", "-n", completions)
+        page = (there.prefix / f"share/man/man1/{name}.1").read_text().replace("\\-", "-")
+        for text in (page, completions.read_text()):
+            equal([option for option in options if not re.search(rf"{option}\b", text)], [], name)
+
     t.step("the shared library is what distributions ask for")
     equal(dynamic(library, "SONAME"), ["libmultiprocess.so.0"])
     equal(dynamic(library, "R(?:UN)?PATH"), [], "paths to look for libraries in")

@@ -1,5 +1,8 @@
 //! What was measured, printed a row at a time.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 /// Whether more is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
@@ -12,6 +15,8 @@ pub enum Better {
 /// A table with a column for each program.
 pub struct Table {
     names: Vec<&'static str>,
+    /// What the last row of each name had.
+    last: RefCell<HashMap<String, Vec<Option<f64>>>>,
 }
 
 impl Table {
@@ -21,13 +26,15 @@ impl Table {
         for name in &names {
             line += &format!("{name:>14}");
         }
-        println!("{line}   ratio to the last column (over 1 is better)");
-        Table { names }
+        println!("{line}   ratio to the last column (over 1 is better); with the longer chain to the shorter");
+        Table { names, last: RefCell::default() }
     }
 
-    /// Prints a row. Ratios say how many times better than the last program each of the others is.
+    /// Prints a row. Ratios say how many times better than the last program each of the others is, and how many times as much
+    /// each value is as in the row of the same name before.
     pub fn row(&self, what: &str, unit: &str, better: Better, values: &[Option<f64>]) {
-        let mut line = format!("{:<44}", format!("{what}, {unit}"));
+        let head = format!("{what}, {unit}");
+        let mut line = format!("{head:<44}");
         for value in values {
             line += &value.map_or(format!("{:>14}", "-"), |value| format!("{value:>14.*}", digits(value)));
         }
@@ -37,6 +44,12 @@ impl Table {
                     let ratio = if better == Better::Less { last / value } else { value / last };
                     line += &format!("   {name} {ratio:.2}");
                 }
+            }
+        }
+        if let Some(before) = self.last.borrow_mut().insert(head, values.to_vec()) {
+            line += "   grown";
+            for (now, before) in values.iter().zip(before) {
+                line += &now.zip(before).map_or(" -".to_owned(), |(now, before)| format!(" {:.2}", now / before));
             }
         }
         println!("{line}");
