@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use interfaces::{ClientV30, Error, Init};
+use interfaces::{BlockCreateOptions, ClientV30, Error, Init};
 use testing::contract;
 
 /// A node that is killed unless it stops by itself.
@@ -163,4 +163,27 @@ fn a_client_of_a_killed_node_is_told_at_once() {
         std::thread::yield_now();
     }
     assert!(stop(next, &init).success());
+}
+
+#[test]
+fn a_client_over_the_memory_of_its_socket_is_told_which_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = start(dir.path(), "unix,memory=1");
+    let (_link, init) = connect(&mut node, dir.path());
+    let mining = init.make_mining().unwrap();
+    let mut held = Vec::new();
+    let limit = loop {
+        match mining.create_new_block(BlockCreateOptions::default(), false) {
+            Ok(template) => held.push(template.unwrap()),
+            Err(Error::Overloaded { limit, .. }) => break limit,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(limit, "the objects of this client may take 1 MB and take 1 MB; destroy some before asking for more");
+    let (_other, second) = connect(&mut node, dir.path());
+    let template = second.make_mining().unwrap().create_new_block(BlockCreateOptions::default(), false);
+    assert!(template.unwrap().is_some(), "another client does not notice");
+    held.truncate(held.len() / 2);
+    assert!(mining.create_new_block(BlockCreateOptions::default(), false).unwrap().is_some());
+    assert!(stop(node, &second).success());
 }
