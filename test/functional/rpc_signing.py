@@ -1,4 +1,4 @@
-"""Transactions are signed with keys that are given, and signatures of several signers are put together."""
+"""Transactions and messages are signed with keys that are given, and signatures of several signers are put together."""
 
 from decimal import Decimal
 
@@ -62,6 +62,23 @@ def run(t):
     equal(rpc.signrawtransactionwithkey(unknown, WIF)["errors"][0]["error"], "Input not found or already spent")
     fails(-25, "Input not found or already spent", rpc.combinerawtransaction, [unknown, unknown])
     fails(-3, "Missing vout", rpc.signrawtransactionwithkey, unknown, WIF, [{"txid": "11" * 32, "scriptPubKey": "51"}])
+
+    t.step("messages are signed with a key, always alike, and verified with its address")
+    address = rpc.deriveaddresses(rpc.getdescriptorinfo(f"pkh({KEYS[0]})")["descriptor"])[0]
+    for message, signature in (
+        ("a message", "H++WnlF0h+yhRpWuKoBDuZSWSuEkJ4d2iqMWbzZ/xfFzSHpXOeTQSZZkpWX3634apVCAHyGfQcHdBvzcIzsuMnA="),
+        ("", "H/ekWyEiNs+vsqOX5k7LH3pPZfy9izgt6UYvcEGT9tf2FrGCBH9ZB1O0JtiULTJoDxEmmBJSI2FTGZQaBn83kbM="),
+        ("\u00fcbung", "H6/BqmHHDL4uYLGTtm/+ChQtNb5MLPTZLNJBbXlXZE6+MeZvjIeKHvF61ygf2JYmhTd+WuCTDBRTPNC0hopCKVk="),
+    ):
+        equal(rpc.signmessagewithprivkey(WIF[0], message), signature)
+        equal(rpc.verifymessage(address, signature, message), True)
+        equal(rpc.verifymessage(address, signature, message + "x"), False)
+        equal(rpc.verifymessage(address, rpc.signmessagewithprivkey(WIF[1], message), message), False)
+    equal(rpc.verifymessage(address, "AAAA", "x"), False)
+    fails(-3, "Malformed base64 encoding", rpc.verifymessage, address, "x", "x")
+    fails(-3, "Address does not refer to key", rpc.verifymessage, target, signature, message)
+    fails(-5, "Invalid address", rpc.verifymessage, address[:-1], signature, message)
+    fails(-5, "Invalid private key", rpc.signmessagewithprivkey, address, "x")
 
     t.step("the chain states, of which there is one")
     states = rpc.getchainstates()
