@@ -7,7 +7,7 @@ from framework.scenario import main
 from framework.util import check, equal, excludes, wait_until
 
 FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
-PHRASE = "open-Sesame-71b2"
+PHRASE, OTHER = "open-Sesame-71b2", "Abrakadabra-3f0c"
 
 
 def run(t):
@@ -25,6 +25,7 @@ def run(t):
     state = "Error: running with an unencrypted wallet, but {} was called."
     fails(-15, state.format("walletpassphrase"), wallet.walletpassphrase, PHRASE, 1)
     fails(-15, state.format("walletlock"), wallet.walletlock)
+    fails(-15, state.format("walletpassphrasechange"), wallet.walletpassphrasechange, PHRASE, "x")
     fails(-8, "passphrase cannot be empty", wallet.encryptwallet, "")
 
     t.step("encrypt: locked from now on")
@@ -70,8 +71,28 @@ def run(t):
     wallet.sendtoaddress(FOREIGN, 1)
     node.stop()
 
+    t.step("another passphrase takes the place of the first; the wallet stays as locked as it was")
+    node.start("-debug", "-persistmempool=0")
+    wallet = node.wallet("w")
+    for old, new in (("", OTHER), (PHRASE, "")):
+        fails(-8, "passphrase cannot be empty", wallet.walletpassphrasechange, old, new)
+    fails(-14, wrong, wallet.walletpassphrasechange, OTHER, PHRASE)
+    equal(wallet.walletpassphrasechange(PHRASE, OTHER), None)
+    equal(wallet.getwalletinfo()["unlocked_until"], 0)
+    fails(-14, wrong, wallet.walletpassphrase, PHRASE, 60)
+    wallet.walletpassphrase(OTHER, 600)
+    equal({d["desc"].split("#")[0] for d in wallet.listdescriptors(True)["descriptors"]} >= secrets, True)
+    wallet.walletpassphrasechange(OTHER, PHRASE + "2")
+    check(wallet.getwalletinfo()["unlocked_until"] > 0, "unlocked as before")
+    node.restart("-debug", "-persistmempool=0")
+    wallet = node.wallet("w")
+    fails(-14, wrong, wallet.walletpassphrase, OTHER, 60)
+    equal(node.cli("-rpcwallet=w", "-stdinwalletpassphrase", "walletpassphrase", 60, stdin=PHRASE + "2\n"), (0, "", ""))
+    check(wallet.getwalletinfo()["unlocked_until"] > 0, "unlocked")
+    node.stop()
+
     t.step("no secret in the wallet's file, in any log, in any other file")
-    words = [PHRASE, *keys]
+    words = [PHRASE, OTHER, *keys]
     files = [f for f in node.directory.rglob("*") if f.is_file()]
     check(any(f.name == "wallet.dat" for f in files), "the wallet's file")
     for file in files:
