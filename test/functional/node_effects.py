@@ -114,6 +114,7 @@ def run(t):
     equal((node.rpc.getindexinfo(), node.rpc.getindexinfo("txindex")), ({}, {}))
     fails(-32601, "generate\n\nhas been replaced by the -generate cli option. Refer to -help for more information.\n",
           node.rpc.generate)
+    fails(-1, node.rpc.help("generate"), node.rpc.generate, 1)
     equal(node.rpc.syncwithvalidationinterfacequeue(), None)
     fails(-1, node.rpc.help("syncwithvalidationinterfacequeue"), node.rpc.syncwithvalidationinterfacequeue, 1)
     node.stop()
