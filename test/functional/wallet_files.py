@@ -91,7 +91,7 @@ def run(t):
     contains(loading_fails(rpc, "empty").message, "Data is not in recognized format.")
 
     t.step("a wallet of another chain")
-    moon = t.node("testnet4").start()
+    moon = t.node("testnet4").start("-prune=550")
     moon.rpc.createwallet("moon")
     moon.stop()
     shutil.copytree(moon.chaindir / "wallets" / "moon", directory / "moon")

@@ -87,7 +87,7 @@ def run(t):
     contains("".join(node.all_logs().values()), warning)
 
     t.step("-walletcrosschain does not open what is of another network")
-    moon = t.node("testnet4").start()
+    moon = t.node("testnet4").start("-prune=550")
     moon.rpc.createwallet("moon")
     moon.rpc.backupwallet(str(node.directory / "moon.dat"))
     moon.stop()
