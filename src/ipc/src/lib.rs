@@ -47,6 +47,12 @@ pub fn tables() -> &'static [&'static multiprocess::Interface] {
     glue::ALL
 }
 
+/// What the compiler says of the schemas, for tests that make messages of it.
+#[doc(hidden)]
+pub fn description() -> &'static [u8] {
+    include_bytes!(concat!(env!("OUT_DIR"), "/glue.bin"))
+}
+
 pub use address::{BindAddress, Place};
 pub use connect::{Connected, connect, connect_as, connect_client, connect_within};
 pub use error::{Error, Result};

@@ -6,21 +6,32 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use capnp::message::{Builder, HeapAllocator};
+use capnp::message::{Builder, HeapAllocator, ReaderOptions, SegmentArray};
 use capnp_rpc::rpc_capnp::{cap_descriptor, message, message_target, payload};
-use interfaces::{Chain, Echo, Init, ProcessConfig, Result, Rpc, WalletLoader};
+use interfaces::{
+    BlockCreateOptions, BlockWaitOptions, Chain, Echo, Init, Mining, ProcessConfig, Result, Rpc, WalletLoader,
+};
 use multiprocess::{Method, Options, proxy_capnp};
-use testing::{FakeEcho, FakeInit, FakeRpc};
+use testing::{FakeChain, FakeEcho, FakeInit, FakeMining, FakeRpc};
+
+#[path = "shapes.rs"]
+mod shapes;
+
+static SHAPES: LazyLock<shapes::Shapes> =
+    LazyLock::new(|| shapes::Shapes::read(ipc::description()).expect("the build has read it before"));
 
 /// How long the end of everything may take before it counts as a hang.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long nothing is answered before nothing more is expected.
 const QUIET: Duration = Duration::from_millis(1);
+
+/// How long the next question may take.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Most messages of a script.
 const MESSAGES: usize = 200;
@@ -41,9 +52,33 @@ impl Init for Offer {
         Ok(Arc::new(FakeRpc))
     }
 
+    fn make_mining(&self) -> Result<Arc<dyn Mining>> {
+        Ok(Arc::new(FakeMining::new()))
+    }
+
     fn make_wallet_loader(&self, config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
         self.0.make_wallet_loader(config, chain)
     }
+}
+
+/// Calls whatever there is; what comes of it does not matter.
+fn ask(init: &Arc<dyn Init>) {
+    let _ = init.make_echo().map(|echo| echo.echo("fuzz".to_owned()));
+    if let Ok(mining) = init.make_mining() {
+        let _ = (mining.tip(), mining.transactions_by_txid(Vec::new()));
+        if let Ok(Some(template)) = mining.create_new_block(BlockCreateOptions::default(), false) {
+            let _ = (template.block(), template.tx_fees(), template.coinbase_tx(), template.coinbase_merkle_path());
+            let _ = template.wait_next(BlockWaitOptions::default());
+        }
+    }
+    if let Ok(loader) = init.make_wallet_loader(testing::config(), FakeChain::new(2)) {
+        let _ = (loader.rpc_commands(), loader.list_wallet_dir());
+        for wallet in loader.wallets().unwrap_or_default() {
+            let _ = (wallet.info(), wallet.balances(), wallet.coins(), wallet.transactions(0, 10));
+        }
+    }
+    let _ = init.introduce(testing::identity("fuzz"));
+    let _ = init.make_rpc().map(|rpc| rpc.execute_rpc(String::new(), String::new(), String::new()));
 }
 
 /// Runs one input. `init` is served, or what is served is called, as the first byte says.
@@ -52,7 +87,7 @@ impl Init for Offer {
 /// If something does not end.
 pub fn run(init: &Arc<dyn Init>, input: &[u8]) {
     let Some((kind, input)) = input.split_first() else { return };
-    let said = if kind & 1 == 0 { input.to_vec() } else { Script::new(input).run() };
+    let (bytes, served) = (kind & 1 == 0, kind & 2 == 0);
     let Ok((ours, theirs)) = UnixStream::pair() else { return };
     let options = Options {
         peer: "fuzz".to_owned(),
@@ -68,7 +103,7 @@ pub fn run(init: &Arc<dyn Init>, input: &[u8]) {
     let (done, wait) = channel::<()>();
     // A socket that cannot be set up is no finding.
     let mut server = None;
-    let connection = if kind & 2 == 0 {
+    let connection = if served {
         let Ok(started) = ipc::Server::start_with(ours, options, init.clone()) else { return };
         let connection = started.connection().clone();
         server = Some(started);
@@ -77,14 +112,16 @@ pub fn run(init: &Arc<dyn Init>, input: &[u8]) {
     } else {
         let Ok((connection, init)) = ipc::connect_socket_with(ours, options) else { return };
         std::thread::spawn(move || {
-            // Whatever comes of it.
-            let _ = init.make_echo().and_then(|echo| echo.echo("fuzz".to_owned()));
-            let _ = init.make_mining().and_then(|mining| mining.tip());
+            ask(&init);
             drop((init, done));
         });
         connection
     };
-    talk(theirs, &said);
+    match (bytes, served) {
+        (true, _) => talk(theirs, input),
+        (_, true) => talk(theirs, &Script::new(input).run()),
+        (_, false) => Script::new(input).answer(&theirs),
+    }
     assert!(connection.wait_idle(LIMIT), "the connection and the calls it serves end");
     drop(server);
     // Nothing is sent; the sender goes with the calls.
@@ -113,17 +150,29 @@ fn talk(mut stream: UnixStream, said: &[u8]) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
+/// What a payload is of.
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Of {
+    /// A call that takes a context.
+    Context,
+    /// Another call.
+    Plain,
+    Results,
+}
+
 /// Messages made of bytes.
 struct Script<'a> {
     input: std::slice::Iter<'a, u8>,
     methods: Vec<&'static Method>,
     calls: u32,
+    /// Objects that calls were to return: the call, the pointer, the interface.
+    made: Vec<(u32, u32, u64)>,
 }
 
 impl<'a> Script<'a> {
     fn new(input: &'a [u8]) -> Self {
         let methods = ipc::tables().iter().flat_map(|interface| interface.methods).collect();
-        Script { input: input.iter(), methods, calls: 0 }
+        Script { input: input.iter(), methods, calls: 0, made: Vec::new() }
     }
 
     fn next(&mut self) -> u32 {
@@ -140,8 +189,9 @@ impl<'a> Script<'a> {
             if step < 4 {
                 self.begin(message.init_root());
             } else {
+                // Calls above all: what is out of place may be the end.
                 let kind = self.next();
-                self.message(kind, &mut message);
+                self.message(if kind < 208 { 15 } else { kind }, &mut message);
             }
             said.extend(capnp::serialize::write_message_to_words(&message));
         }
@@ -199,7 +249,9 @@ impl<'a> Script<'a> {
                 if self.next().is_multiple_of(4) {
                     answer.init_exception().set_reason("no");
                 } else {
-                    self.payload(true, answer.init_results());
+                    let index = self.next() as usize;
+                    let method = self.methods[index % self.methods.len()];
+                    self.payload((method.interface_id, method.ordinal), Of::Results, answer.init_results());
                 }
             }
             4 if self.next() < 32 => {
@@ -217,21 +269,77 @@ impl<'a> Script<'a> {
     }
 
     fn call(&mut self, mut call: capnp_rpc::rpc_capnp::call::Builder<'_>) {
-        call.set_question_id(self.calls);
+        let question = self.calls;
+        call.set_question_id(question);
         self.calls += 1;
-        self.target(call.reborrow().init_target());
-        let index = (self.next() << 8 | self.next()) as usize;
-        // Half of the calls are of the object that everything else comes from.
-        let init = self.methods.iter().filter(|method| method.name.starts_with("Init."));
-        let init: Vec<_> = init.copied().collect();
-        let method = if index.is_multiple_of(2) {
-            init[index / 2 % init.len()]
-        } else {
-            self.methods[index / 2 % self.methods.len()]
+        let (choice, index) = (self.next(), self.next() as usize);
+        let of = |interface: u64| -> Vec<_> {
+            self.methods.iter().copied().filter(|method| method.interface_id == interface).collect()
         };
-        call.set_interface_id(method.interface_id);
-        call.set_method_id(method.ordinal);
-        self.payload(method.context, call.init_params());
+        let init =
+            self.methods.iter().find(|method| method.name == "Init.construct").map_or(0, |init| init.interface_id);
+        // Half of the calls are of the object that everything else comes from, most others of what came from it.
+        let made = self.made.get(choice as usize % (2 * self.made.len() + 1)).copied().filter(|_| choice < 240);
+        let methods = match made {
+            Some((_, _, interface)) => of(interface),
+            None if choice < 240 => of(init),
+            None => self.methods.clone(),
+        };
+        let method =
+            if methods.is_empty() { self.methods[index % self.methods.len()] } else { methods[index % methods.len()] };
+        match made {
+            Some((question, pointer, _)) => {
+                let mut answer = call.reborrow().init_target().init_promised_answer();
+                answer.set_question_id(question);
+                answer.init_transform(1).get(0).set_get_pointer_field(pointer as u16);
+            }
+            None if choice < 240 => call.reborrow().init_target().init_promised_answer().set_question_id(0),
+            None => self.target(call.reborrow().init_target()),
+        }
+        let id = (method.interface_id, method.ordinal);
+        call.set_interface_id(id.0);
+        call.set_method_id(id.1);
+        self.made.extend(SHAPES.returned(id).map(|(pointer, interface)| (question, pointer, interface)));
+        self.payload(id, if method.context { Of::Context } else { Of::Plain }, call.init_params());
+    }
+
+    /// Answers what the other side asks, mostly with results.
+    fn answer(mut self, stream: &UnixStream) {
+        if stream.set_read_timeout(Some(PATIENCE)).is_err() {
+            return;
+        }
+        for _ in 0..MESSAGES {
+            let Ok(asked) = capnp::serialize::read_message(stream, ReaderOptions::new()) else { break };
+            let (question, method) = match asked.get_root::<message::Reader<'_>>().map(message::Reader::which) {
+                Ok(Ok(message::Bootstrap(Ok(asked)))) => (asked.get_question_id(), None),
+                Ok(Ok(message::Call(Ok(asked)))) => {
+                    (asked.get_question_id(), Some((asked.get_interface_id(), asked.get_method_id())))
+                }
+                _ => continue,
+            };
+            if self.input.len() == 0 {
+                break;
+            }
+            let kind = self.next();
+            let mut said = Builder::new_default();
+            let mut answer = said.init_root::<message::Builder<'_>>().init_return();
+            answer.set_answer_id(question);
+            match method {
+                _ if kind < 8 => answer.init_exception().set_reason("no"),
+                _ if kind < 12 => self.message(3, &mut said),
+                Some(id) => self.payload(id, Of::Results, answer.init_results()),
+                None => {
+                    let mut results = answer.init_results();
+                    results.reborrow().init_cap_table(1).get(0).set_sender_hosted(0);
+                    self.content(&[3], results);
+                }
+            }
+            if (&mut &*stream).write_all(&capnp::serialize::write_message_to_words(&said)).is_err() {
+                break;
+            }
+        }
+        // It fails if the other side was faster.
+        let _ = stream.shutdown(Shutdown::Both);
     }
 
     fn target(&mut self, mut target: message_target::Builder<'_>) {
@@ -250,13 +358,13 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Parameters or results: a context, if there is to be one, and some objects.
-    fn payload(&mut self, context: bool, mut payload: payload::Builder<'_>) {
-        let objects = self.next() % 4;
+    /// Parameters or results of a method, and what stands behind the objects among them.
+    fn payload(&mut self, method: (u64, u16), of: Of, mut payload: payload::Builder<'_>) {
+        let objects = 1 + self.next() % 6;
         let mut table = payload.reborrow().init_cap_table(objects);
-        let thread = context && objects > 0 && self.next().is_multiple_of(2);
         for index in 0..objects {
-            if index == 0 && thread {
+            // The context's thread comes first; it is the one made at the beginning, as a rule.
+            if index == 0 && of == Of::Context && !self.next().is_multiple_of(8) {
                 let mut made = table.reborrow().get(index).init_receiver_answer();
                 made.set_question_id(2);
                 made.init_transform(1).get(0).set_get_pointer_field(0);
@@ -264,36 +372,35 @@ impl<'a> Script<'a> {
                 self.descriptor(table.reborrow().get(index));
             }
         }
-        let mut hooks: Vec<Option<Box<dyn capnp::private::capability::ClientHook>>> = Vec::new();
-        let mut content = payload.reborrow().get_content();
-        capnp::traits::ImbueMut::imbue_mut(&mut content, &mut hooks);
-        let holder: payload::Builder<'_> = content.init_as();
-        if context && !thread && self.next() > 16 {
-            // The pool is to do it.
-            let _: proxy_capnp::context::Builder<'_> = holder.get_content().init_as();
-        } else if context && objects > 0 {
-            // What they are is in the table; here are numbers.
-            let broken = || capnp_rpc::new_broken_cap(capnp::Error::failed("a number".to_owned())).hook;
-            let mut context: proxy_capnp::context::Builder<'_> = holder.get_content().init_as();
-            context.set_thread(capnp::capability::FromClientHook::new(broken()));
-            if objects > 1 {
-                context.set_callback_thread(capnp::capability::FromClientHook::new(broken()));
-            }
-        } else if !self.next().is_multiple_of(2) {
-            let text = "x".repeat(self.next() as usize);
-            // Some text is a hash, and most is not.
-            if holder.get_content().set_as(text.as_str()).is_err() {
-                log::debug!(target: "ipc", "a text that does not fit");
-            }
+        if let Some(words) = SHAPES.fill(method, of == Of::Results, &mut || self.next()) {
+            self.content(&words, payload);
         }
     }
 
+    /// Puts what is encoded into a message.
+    fn content(&self, words: &[u64], mut payload: payload::Builder<'_>) {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let segments: &[&[u8]] = &[&bytes];
+        let filled = capnp::message::Reader::new(SegmentArray::new(segments), ReaderOptions::new());
+        // What objects are is in the table; here are numbers.
+        let broken = || capnp_rpc::new_broken_cap(capnp::Error::failed("a number".to_owned())).hook;
+        let hooks: Vec<_> = (0..=words.len()).map(|_| Some(broken())).collect();
+        let mut copied = Vec::new();
+        let mut content = payload.reborrow().get_content();
+        capnp::traits::ImbueMut::imbue_mut(&mut content, &mut copied);
+        let root = filled.get_root::<capnp::any_pointer::Reader<'_>>().and_then(|mut root| {
+            capnp::traits::Imbue::imbue(&mut root, &hooks);
+            content.set_as(root)
+        });
+        root.expect("what is encoded here is read there");
+    }
+
     fn descriptor(&mut self, mut descriptor: cap_descriptor::Builder<'_>) {
-        match self.next() % 16 {
-            0 => descriptor.set_none(()),
-            1..12 => descriptor.set_sender_hosted(self.next() % 8),
-            12 => descriptor.set_sender_promise(self.next() % 8),
-            13 => descriptor.set_receiver_hosted(self.next() % 3),
+        match self.next() {
+            0..16 => descriptor.set_none(()),
+            16..236 => descriptor.set_sender_hosted(self.next() % 8),
+            236..248 => descriptor.set_sender_promise(self.next() % 8),
+            248..252 => descriptor.set_receiver_hosted(self.next() % 3),
             _ => {
                 let mut answer = descriptor.init_receiver_answer();
                 answer.set_question_id(self.next() % (self.calls + 1));

@@ -19,6 +19,9 @@ use crate::blocks::{block_on, coinbase, payment, script};
 /// Fee of the one transaction of the mempool.
 const FEE: SignedAmount = SignedAmount::from_sat(1000);
 
+/// How often a wait looks whether its caller is still there.
+const TICK: Duration = Duration::from_millis(20);
+
 /// A chain on which anything with proof of work is valid.
 pub struct FakeMining {
     node: Arc<Node>,
@@ -65,19 +68,17 @@ impl Node {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut blocks = self.blocks();
         loop {
-            if interrupted.swap(false, Ordering::SeqCst) {
+            if interrupted.swap(false, Ordering::SeqCst) || interfaces::caller_has_given_up() {
                 return None;
             }
             if blocks.last().unwrap().block_hash() != old {
                 return Some(true);
             }
-            blocks = match deadline {
-                None => self.changed.wait(blocks).unwrap(),
-                Some(deadline) => {
-                    let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Some(false) };
-                    self.changed.wait_timeout(blocks, left).unwrap().0
-                }
-            };
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Some(false);
+            }
+            blocks = self.changed.wait_timeout(blocks, left.unwrap_or(TICK).min(TICK)).unwrap().0;
         }
     }
 
