@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use capnp::message::ReaderOptions;
@@ -194,6 +195,27 @@ fn futures_wait_for_room_in_their_turn() {
             assert_eq!(sink.done_async().await, Ok(5000));
         });
     });
+}
+
+#[test]
+fn who_asks_again_and_again_waits_once() {
+    struct Nothing;
+    impl Wake for Nothing {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (numbers, _go) = slow();
+    let (probe, _link) = probe_link(Local::with(Arc::new(numbers)), Options { window: 1, ..Options::default() });
+    let sink = block_on(probe.sink_async()).unwrap();
+    let task = Arc::new(Nothing);
+    let waker = Waker::from(task.clone());
+    let mut room = Box::pin(sink.write_async(kilobyte(0)));
+    for _ in 0..100 {
+        assert!(room.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    // What the stream keeps of the task beside the two here.
+    assert_eq!(Arc::strong_count(&task), 3);
+    drop(room);
+    assert_eq!(Arc::strong_count(&task), 2);
 }
 
 /// The other side as Cap'n Proto alone has it: connects to what is at the end of a socket.

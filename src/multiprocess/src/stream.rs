@@ -8,6 +8,7 @@
 //! **Invariant:** once a call failed, no later one leaves: each says why the first did. On the side that serves, the
 //! calls of an object with a stream run one after the other, and after a failed one none runs ([`Served`]).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -42,12 +43,13 @@ pub(crate) struct Stream {
 struct State {
     bytes: usize,
     failed: Option<Error>,
-    waiting: Vec<Waiter>,
+    /// Who waits for room, by ticket: in the order of coming.
+    waiting: BTreeMap<u64, Waiter>,
 }
 
 /// Who waits for room.
 enum Waiter {
-    Thread(Arc<ThreadContext>, u64),
+    Thread(Arc<ThreadContext>),
     Task(Waker),
 }
 
@@ -61,17 +63,26 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says whether there is room; if not, has the waiter woken when there is.
-    fn has_room(&self, waiter: impl FnOnce() -> Waiter) -> Result<bool, Error> {
+    /// Says whether there is room; if not, has the waiter woken when there is, unless [`Self::forget`] comes before. One
+    /// that asks again is in the list once.
+    fn has_room(&self, ticket: u64, waiter: impl FnOnce() -> Waiter) -> Result<bool, Error> {
         let mut state = self.state();
         if let Some(error) = &state.failed {
             return Err(error.clone());
         }
-        let room = state.bytes < self.shared.options.window;
-        if !room {
-            state.waiting.push(waiter());
+        if state.bytes < self.shared.options.window {
+            return Ok(true);
         }
-        Ok(room)
+        let before = state.waiting.insert(ticket, waiter());
+        // To drop a waker may run anything.
+        drop(state);
+        drop(before);
+        Ok(false)
+    }
+
+    fn forget(&self, ticket: u64) {
+        let waiter = self.state().waiting.remove(&ticket);
+        drop(waiter);
     }
 
     /// Says why the first call failed, if one did.
@@ -87,12 +98,13 @@ impl Stream {
         loop {
             let ticket = next_ticket();
             thread.enter(ticket);
-            let room = self.has_room(|| Waiter::Thread(thread.clone(), ticket));
+            let room = self.has_room(ticket, || Waiter::Thread(thread.clone()));
             let woken = match room {
                 Ok(false) => {
                     let watch = token.as_ref().map(|token| token.watch(ticket, thread));
                     let woken = thread.wait(ticket, deadline, reactor, Lead::new(&self.shared.io));
                     drop(watch);
+                    self.forget(ticket);
                     woken.unwrap_or(Err(Error::TimedOut)).map(drop)
                 }
                 Ok(true) | Err(_) => Ok(()),
@@ -175,9 +187,9 @@ impl Sent {
         }
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        for waiter in waiting {
+        for (ticket, waiter) in waiting {
             match waiter {
-                Waiter::Thread(thread, ticket) => thread.answer(ticket, Ok(Draft::new().finish())),
+                Waiter::Thread(thread) => thread.answer(ticket, Ok(Draft::new().finish())),
                 Waiter::Task(waker) => waker.wake(),
             }
         }
@@ -186,17 +198,26 @@ impl Sent {
 
 /// Room for the next call of a stream; ready at once unless the window is full.
 #[must_use = "who does not wait for room is not held up by a slow reader"]
-pub struct Room(Arc<Stream>);
+pub struct Room {
+    stream: Arc<Stream>,
+    ticket: u64,
+}
 
 impl Future for Room {
     type Output = Result<(), Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.0.has_room(|| Waiter::Task(cx.waker().clone())) {
+        match self.stream.has_room(self.ticket, || Waiter::Task(cx.waker().clone())) {
             Ok(false) => Poll::Pending,
             Ok(true) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.stream.forget(self.ticket);
     }
 }
 
@@ -264,7 +285,7 @@ impl Proxy {
         }
         stream.check()?;
         stream.send(self.object().clone(), method, draft.finish(), arguments);
-        Ok(Room(stream.clone()))
+        Ok(Room { stream: stream.clone(), ticket: next_ticket() })
     }
 
     /// Returns what says, later, whether a call of the stream failed.
