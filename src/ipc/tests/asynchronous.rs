@@ -8,10 +8,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use interfaces::{Chain, Echo, Error, Init, Result, RpcRequest};
 use ipc::client::{EchoClient, InitClient};
+use multiprocess::{Options, Side};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use testing::{FakeChain, FakeInit, RpcHook};
 
 use crate::link::{LIMIT, Once, ends, gate};
+use crate::probe::{self, Local};
 
 /// Any executor does; this is the one at hand.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -116,6 +118,22 @@ fn a_dropped_future_gives_the_call_up() {
     connection.close();
     assert!(connection.wait_idle(LIMIT));
     server.close();
+}
+
+#[test]
+fn a_call_given_up_is_counted() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let _server = probe::serve(theirs, Local::default(), Options::default());
+    let (_client, probe) = probe::connect(ours, Options::default());
+    // No other test has this method fail.
+    let count = || {
+        let all = multiprocess::metrics().methods;
+        let found = all.iter().find(|method| method.method == "Probe.floats" && method.side == Side::Client);
+        found.map_or(0, |method| method.errors)
+    };
+    assert_eq!(count(), 0);
+    (0..3).for_each(|_| drop(probe.floats_async(1.0, 2.0)));
+    assert_eq!(count(), 3);
 }
 
 #[test]

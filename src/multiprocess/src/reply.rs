@@ -120,10 +120,14 @@ impl Reply {
         Reply { receiver, shared, method, lane, ticket, id, start, counted, done: false }
     }
 
-    fn finish(&mut self, given_up: bool) {
+    fn finish(&mut self, answer: &Answer) {
         self.done = true;
+        self.counted.end(answer);
+        if let Some(start) = self.start {
+            trace::received(&self.shared.options.peer, self.id, self.method.name, start, answer.as_ref().err());
+        }
         let Some(lane) = &self.lane else { return };
-        if !given_up {
+        if !matches!(answer, Err(Error::TimedOut | Error::Cancelled)) {
             return self.shared.lanes.leave(lane);
         }
         if let Some(thread) = self.shared.lanes.give_up(lane) {
@@ -140,11 +144,7 @@ impl Future for Reply {
             return Poll::Ready(Err(Error::failed(format!("the results of {} were taken already", self.method.name))));
         }
         let answer = ready!(Pin::new(&mut self.receiver).poll(cx)).unwrap_or(Err(Error::Disconnected));
-        self.finish(matches!(answer, Err(Error::TimedOut)));
-        self.counted.end(&answer);
-        if let Some(start) = self.start {
-            trace::received(&self.shared.options.peer, self.id, self.method.name, start, answer.as_ref().err());
-        }
+        self.finish(&answer);
         Poll::Ready(answer.map(Incoming::new))
     }
 }
@@ -154,7 +154,7 @@ impl Drop for Reply {
         if !self.done {
             let cancel = Command::Cancel { connection: self.shared.id, ticket: self.ticket };
             self.shared.event_loop.reactor().push(cancel);
-            self.finish(true);
+            self.finish(&Err(Error::Cancelled));
         }
     }
 }
