@@ -5,13 +5,13 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use capnp_rpc::rpc_capnp::message;
-use interfaces::{Error, RpcRequest};
+use interfaces::{Echo, Error, Init, Result, RpcRequest};
 use testing::{FakeChain, RpcHook};
 
-use crate::link::{LIMIT, Link, Once, ends, gate, link, wallet_link};
+use crate::link::{Gate, LIMIT, Link, Once, ends, gate, link, wallet_link};
 
 pub fn gone(call: &str) -> Error {
     Error::Disconnected { call: call.to_owned() }
@@ -123,6 +123,33 @@ fn a_drop_does_not_wait_for_ever() {
     ends(move || drop(echo));
     assert_eq!(keeper.reached.try_recv(), Ok("drop"));
     drop(keeper.release);
+}
+
+#[test]
+fn many_drops_wait_for_a_peer_that_hangs_once() {
+    /// Offers echoes whose drop is held up.
+    struct Offer(Mutex<Vec<Gate>>);
+    impl Init for Offer {
+        fn make_echo(&self) -> Result<Arc<dyn Echo>> {
+            Ok(Arc::new(self.0.lock().unwrap().pop().unwrap()))
+        }
+    }
+    let (gates, keepers): (Vec<_>, Vec<_>) = (0..12).map(|_| gate("drop")).unzip();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let _server = ipc::Server::start(theirs, "client", Arc::new(Offer(Mutex::new(gates)))).unwrap();
+    let limit = Duration::from_millis(500);
+    let options = multiprocess::Options { destroy_timeout: limit, ..Default::default() };
+    let (_link, init) = ipc::connect_socket_with(ours, options).unwrap();
+    let mut held: Vec<_> = (0..12).map(|_| init.make_echo().unwrap()).collect();
+    let start = Instant::now();
+    held.truncate(2);
+    assert!((limit..3 * limit).contains(&start.elapsed()), "{:?}", start.elapsed());
+    // It answers again: a drop waits as before, and does not return early.
+    assert_eq!(held[0].echo("there".to_owned()), Ok("there".to_owned()));
+    let start = Instant::now();
+    drop(held);
+    assert!((limit..2 * limit).contains(&start.elapsed()), "{:?}", start.elapsed());
+    drop(keepers);
 }
 
 #[test]

@@ -36,7 +36,8 @@ pub struct Options {
     pub objects: usize,
     /// Most bytes held for the other side: parameters of its calls in progress, and what it has not read.
     pub bytes: usize,
-    /// How long a dropped object may wait for the other side to destroy it.
+    /// How long a dropped object may wait for the other side to destroy it. After one that waited in vain the next do not
+    /// wait, until the other side answers a call.
     pub destroy_timeout: Duration,
     /// How long calls may take that are made without a limit of their own; for ever if not given.
     pub deadline: Option<Duration>,
@@ -117,6 +118,8 @@ pub(crate) struct Shared {
     closed: AtomicBool,
     /// The other side has made the pool.
     pooled: AtomicBool,
+    /// It did not destroy an object in time, and has not answered since.
+    hung: AtomicBool,
     next_call: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -148,6 +151,7 @@ impl Shared {
             io: Io::new(stream, id, event_loop.reactor().epoll().clone())?,
             closed: AtomicBool::new(false),
             pooled: AtomicBool::new(false),
+            hung: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -174,6 +178,16 @@ impl Shared {
     /// Says whether the other side has a pool for calls that name no thread.
     pub(crate) fn has_pool(&self) -> bool {
         self.pooled.load(Ordering::Acquire)
+    }
+
+    /// Notes whether the other side answers.
+    pub(crate) fn mark_hung(&self, hung: bool) {
+        self.hung.store(hung, Ordering::Relaxed);
+    }
+
+    /// Says whether it would be for nothing to wait for what a drop does there.
+    pub(crate) fn is_hung(&self) -> bool {
+        self.hung.load(Ordering::Relaxed)
     }
 
     pub(crate) fn next_call(&self) -> u64 {

@@ -170,7 +170,8 @@ impl Drop for Held {
 /// An object in another process whose interface is known: what generated clients are made of.
 ///
 /// Dropping it calls the interface's `destroy`, if it has one, and waits for that within
-/// [`crate::Options::destroy_timeout`]: when the drop returns, the object is gone.
+/// [`crate::Options::destroy_timeout`]: when the drop returns, the object is gone. Where another was not destroyed in that
+/// time and nothing was answered since, it only releases the object.
 pub struct Proxy {
     object: Object,
     interface: &'static Interface,
@@ -204,7 +205,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         let Some(destroy) = self.interface.method_of_kind(Kind::Destroy) else { return };
         let shared = &self.object.held.shared;
-        if shared.is_closed() || !thread::may_wait() {
+        if shared.is_closed() || shared.is_hung() || !thread::may_wait() {
             return;
         }
         let mut draft = Draft::new();
@@ -212,6 +213,9 @@ impl Drop for Proxy {
         exports.context(draft.root::<shape_capnp::with_context::Owned>().init_context());
         let limit = shared.options.destroy_timeout;
         if let Err(error) = cancel::with(None, || self.object.call_within(limit, destroy, draft, |_| Ok(()))) {
+            if error == Error::TimedOut {
+                shared.mark_hung(true);
+            }
             log::debug!(target: "ipc", "{}: {error}", destroy.name);
         }
     }

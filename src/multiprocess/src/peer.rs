@@ -390,6 +390,7 @@ impl Peer {
 
     fn answered(&self, ticket: u64, result: Result<Response<capnp::any_pointer::Owned>, capnp::Error>) {
         let Some(Pending { answer, .. }) = self.take_call(ticket) else { return };
+        self.shared.mark_hung(false);
         let message = result.map_err(Error::from).and_then(|response| self.take(|| response.get()));
         answer.send(message);
     }
