@@ -3,7 +3,9 @@
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use interfaces::{CreateWallet, RpcRequest};
+use interfaces::{CreateWallet, Error, RpcRequest};
+use ipc::client::{InitClient, RpcClient};
+use multiprocess::Options;
 use testing::{FakeChain, FakeInit, contract};
 
 /// Keeps what is logged.
@@ -24,6 +26,35 @@ impl log::Log for Lines {
 }
 
 static LINES: Lines = Lines(Mutex::new(Vec::new()));
+
+/// Calls, among them some that fail at different places, over a connection whose ends are `here` and `there`.
+fn refusals() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let options = |peer: &str, bytes| Options { peer: peer.to_owned(), bytes, ..Options::default() };
+    let server = ipc::Server::start_with(theirs, options("here", 8 << 10), Arc::new(FakeInit::default())).unwrap();
+    let event_loop = multiprocess::EventLoop::start().unwrap();
+    let table = ipc::tables().iter().find(|table| table.name == "Init").unwrap();
+    let connected = multiprocess::Connection::connect(&event_loop, ours, table, options("there", 1 << 16));
+    let (link, object) = connected.unwrap();
+    let echo = InitClient::connect(object.clone()).make_echo().unwrap();
+    let mut number = 0;
+    let mut in_between = || {
+        number += 1;
+        assert_eq!(echo.echo(number.to_string()), Ok(number.to_string()));
+    };
+    in_between();
+    assert!(matches!(
+        RpcClient::connect(object).execute_rpc(String::new(), String::new(), String::new()),
+        Err(Error::Unsupported { .. })
+    ));
+    in_between();
+    assert!(matches!(echo.echo("refused ".repeat(3000)), Err(Error::Overloaded { .. })));
+    in_between();
+    assert!(matches!(echo.echo("kept here ".repeat(10_000)), Err(Error::Overloaded { .. })));
+    in_between();
+    drop((echo, link));
+    server.wait();
+}
 
 /// Runs the wallet contract with the trace on, and looks at every line.
 pub fn trace() {
@@ -55,6 +86,7 @@ pub fn trace() {
     loader.create_wallet(secret).unwrap().ok().unwrap();
     drop((loader, init, link));
     server.wait();
+    refusals();
     log::set_max_level(log::LevelFilter::Off);
 
     let lines = LINES.0.lock().unwrap();
@@ -77,10 +109,17 @@ pub fn trace() {
     has("client IPC server executing request #", "{method: \"getbalance\", params: \"[\\\"shown\\\"]\"");
     has("client IPC server send response #", "refused: {code: -18");
     assert!(lines.iter().all(|line| line.chars().count() < 400 && !line.contains('\n')));
-    // The same call has the same number on both sides.
-    let number = |start: &str| {
-        let line = lines.iter().find(|line| line.starts_with(start) && line.contains("rpcCommands")).unwrap();
-        line.split_whitespace().find(|word| word.starts_with('#')).unwrap().to_owned()
+    // The same call has the same number on both sides, whatever became of those before it.
+    let numbers = |start: &str| -> Vec<_> {
+        let of = lines.iter().filter_map(|line| line.strip_prefix(start));
+        of.map(|rest| rest.split('(').next().unwrap().to_owned()).collect()
     };
-    assert_eq!(number("server IPC client send"), number("client IPC server executing"));
+    for (client, server, refused) in [("server", "client", 0), ("client", "server", 0), ("there", "here", 2)] {
+        let sent = numbers(&format!("{client} IPC client send #"));
+        let executed = numbers(&format!("{server} IPC server executing request #"));
+        let strangers: Vec<_> = executed.iter().filter(|call| !sent.contains(call)).collect();
+        assert!(strangers.is_empty(), "{strangers:?} of {executed:?}, but {sent:?}");
+        assert!(!executed.is_empty() && sent.len() >= executed.len() + refused, "{client}: {sent:?} {executed:?}");
+    }
+    has("there IPC client recv #- Echo.echo", "has not read");
 }

@@ -120,7 +120,6 @@ pub(crate) struct Shared {
     pooled: AtomicBool,
     /// It did not destroy an object in time, and has not answered since.
     hung: AtomicBool,
-    next_call: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
     pub(crate) lanes: Lanes,
@@ -152,7 +151,6 @@ impl Shared {
             closed: AtomicBool::new(false),
             pooled: AtomicBool::new(false),
             hung: AtomicBool::new(false),
-            next_call: AtomicU64::new(1),
             state: Mutex::default(),
             changed: Condvar::new(),
             lanes: Lanes::default(),
@@ -188,10 +186,6 @@ impl Shared {
     /// Says whether it would be for nothing to wait for what a drop does there.
     pub(crate) fn is_hung(&self) -> bool {
         self.hung.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn next_call(&self) -> u64 {
-        self.next_call.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Wakes those who wait for the end and runs the callbacks. Not on the event loop.

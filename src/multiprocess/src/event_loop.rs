@@ -26,7 +26,7 @@ use crate::core::{Chore, Core};
 use crate::message::Message;
 use crate::server::Leftovers;
 use crate::thread::{AnswerTo, ThreadContext};
-use crate::{Error, Method, Object};
+use crate::{Error, Method, Object, trace};
 
 /// Something for the core to do.
 pub(crate) enum Command {
@@ -52,6 +52,7 @@ pub(crate) struct CallCommand {
     pub(crate) answer: AnswerTo,
     /// When to give it up, unless whoever waits for it does.
     pub(crate) deadline: Option<Instant>,
+    pub(crate) trace: Option<Arc<trace::Sent>>,
 }
 
 /// The core, its lock and its queue.
@@ -105,12 +106,7 @@ impl Reactor {
 
     /// Carries out a command, or leaves it to the thread that runs the core now; drops it if the loop has ended.
     pub(crate) fn push(self: &Arc<Self>, command: Command) {
-        self.push_with(|| command);
-    }
-
-    /// Like [`Self::push`], with the command made in the order of the queue.
-    pub(crate) fn push_with(self: &Arc<Self>, command: impl FnOnce() -> Command) {
-        if !self.append(command) {
+        if !self.append(|| command) {
             return;
         }
         // Who holds the lock looks at the queue again after letting go of it.

@@ -64,6 +64,8 @@ struct State {
     quota: RefCell<Quota>,
     /// The long message that the RPC system read last.
     read: RefCell<Option<Received>>,
+    /// The number of the call that it read last; 0 if none.
+    call_read: Cell<u64>,
     /// What goes along with the next message to be made.
     along: RefCell<Option<Along>>,
     /// That message is being made.
@@ -111,6 +113,7 @@ impl Channel {
             dirty,
             quota: RefCell::new(Quota::new(options)),
             read: RefCell::default(),
+            call_read: Cell::default(),
             along: RefCell::default(),
             making: Cell::default(),
             incoming: RefCell::new(Incoming { buffer, start: 0, end: 0, long: None, drained: false, reads: 0 }),
@@ -210,8 +213,20 @@ impl Channel {
     /// Returns what `read` has the RPC system read, and the message that is in if it is a long one.
     pub(crate) fn reading<T>(&self, read: impl FnOnce() -> T) -> (T, Option<Received>) {
         self.0.read.borrow_mut().take();
+        self.0.call_read.set(0);
         let got = read();
         (got, self.0.read.borrow_mut().take())
+    }
+
+    /// The number of the call that was in the message last read ([`Self::reading`]): the how-manieth of the connection it
+    /// is. The side that sent it counts the same ([`Self::calls_sent`]). 0 for what did not arrive here.
+    pub(crate) fn call_read(&self) -> u64 {
+        self.0.call_read.get()
+    }
+
+    /// How many calls have left.
+    pub(crate) fn calls_sent(&self) -> u64 {
+        self.0.quota.borrow().calls_sent
     }
 
     /// How messages may be read.
@@ -446,7 +461,8 @@ impl Connection<Side> for Link {
             Ok(message.map(|received| {
                 let message = Reader::new(received.clone(), channel.0.limits);
                 let long = (received.size() >= LONG).then_some(received);
-                Box::new(Inbound { message, long, channel }) as Box<dyn IncomingMessage>
+                let call = channel.0.quota.borrow().calls_arrived;
+                Box::new(Inbound { message, long, call, channel }) as Box<dyn IncomingMessage>
             }))
         })
     }
@@ -469,6 +485,8 @@ struct Inbound {
     message: Reader<Received>,
     /// The same, if it is long.
     long: Option<Received>,
+    /// Its number, if it is a call.
+    call: u64,
     channel: Channel,
 }
 
@@ -477,6 +495,7 @@ impl IncomingMessage for Inbound {
         if let Some(long) = &self.long {
             *self.channel.0.read.borrow_mut() = Some(long.clone());
         }
+        self.channel.0.call_read.set(self.call);
         self.message.get_root()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cancel::{self, CancelToken};
 use crate::connection::Shared;
@@ -122,26 +122,25 @@ fn call(
     let reactor = shared.event_loop.reactor();
     let (thread, caller) = thread::current(reactor, shared.id);
     let ticket = next_ticket();
-    let start = trace::enabled().then(Instant::now);
     let deadline = deadline::of_call(limit.or_else(|| shared.options.deadline_of(method)));
     let message = draft.finish();
     let counted = metrics::Call::begin(Side::Client, method, &message);
+    let trace = trace::Sent::begin(&shared, method, arguments);
 
     let mut lead = Lead::new(&shared.io);
     lead.take();
     thread.enter(ticket);
-    let mut id = 0;
-    reactor.push_with(|| {
-        id = shared.next_call();
-        let answer = AnswerTo::thread(thread.clone(), ticket);
-        let thread = Some(thread.clone());
-        let target = target.clone();
-        let deadline = None;
-        Command::Call(Box::new(CallCommand { target, method, message, thread, caller, ticket, answer, deadline }))
-    });
-    if start.is_some() {
-        trace::sent(&shared.options.peer, id, method.name, arguments);
-    }
+    reactor.push(Command::Call(Box::new(CallCommand {
+        target: target.clone(),
+        method,
+        message,
+        thread: Some(thread.clone()),
+        caller,
+        ticket,
+        answer: AnswerTo::thread(thread.clone(), ticket),
+        deadline: None,
+        trace: trace.clone(),
+    })));
     let watch = token.as_ref().map(|token| token.watch(ticket, &thread));
     let answer = thread.wait(ticket, deadline, reactor, lead);
     drop(watch);
@@ -154,8 +153,8 @@ fn call(
         thread::part_with(&thread);
     }
     counted.end(&result);
-    if let Some(start) = start {
-        trace::received(&shared.options.peer, id, method.name, start, result.as_ref().err());
+    if let Some(trace) = trace {
+        trace.ended(result.as_ref().err());
     }
     Ok(Incoming::new(result?))
 }

@@ -328,9 +328,17 @@ impl Peer {
 
     /// Sends a call of ours.
     pub(crate) fn call(self: &Rc<Self>, call: CallCommand) {
-        let CallCommand { target, method, message, thread, caller, ticket, answer, deadline } = call;
+        let CallCommand { target, method, message, thread, caller, ticket, answer, deadline, trace } = call;
         let threads = thread.as_ref().map(|thread| (thread, caller.as_ref()));
+        let before = self.channel.calls_sent();
         let promise = self.send(&target, method, message, threads);
+        let number = self.channel.calls_sent();
+        // A call of what has turned out to be an object of ours, or broken, does not leave.
+        if let Some(trace) = trace
+            && number > before
+        {
+            trace.left(number);
+        }
         let promise = match promise {
             Ok(promise) => promise,
             Err(error) => return answer.send(Err(error)),

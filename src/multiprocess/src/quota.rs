@@ -27,6 +27,9 @@ pub(crate) struct Quota {
     in_progress: usize,
     held: usize,
     abandoned: usize,
+    /// Calls that arrived, and that left, in the life of the connection: their numbers on both sides.
+    pub(crate) calls_arrived: u64,
+    pub(crate) calls_sent: u64,
 }
 
 struct Call {
@@ -55,7 +58,16 @@ pub(crate) enum Verdict {
 impl Quota {
     pub(crate) fn new(options: &Options) -> Self {
         let Options { calls, bytes, .. } = *options;
-        Quota { calls, bytes, known: HashMap::new(), in_progress: 0, held: 0, abandoned: 0 }
+        Quota {
+            calls,
+            bytes,
+            known: HashMap::new(),
+            in_progress: 0,
+            held: 0,
+            abandoned: 0,
+            calls_arrived: 0,
+            calls_sent: 0,
+        }
     }
 
     /// Judges a message that arrived; `queued` is how many bytes the other side has not read.
@@ -71,6 +83,7 @@ impl Quota {
         let (call, target) = match message.which() {
             Ok(message::Bootstrap(bootstrap)) => (bootstrap?.get_question_id(), None),
             Ok(message::Call(call)) => {
+                self.calls_arrived += 1;
                 let call = call?;
                 let target = match call.get_target()?.which() {
                     Ok(message_target::PromisedAnswer(answer)) => Some(answer?.get_question_id()),
@@ -123,7 +136,14 @@ impl Quota {
 
     /// Notes a message that is about to be sent.
     pub(crate) fn leaves(&mut self, message: message::Reader<'_>) {
-        let Ok(message::Return(Ok(answer))) = message.which() else { return };
+        let answer = match message.which() {
+            Ok(message::Return(Ok(answer))) => answer,
+            Ok(message::Call(_)) => {
+                self.calls_sent += 1;
+                return;
+            }
+            _ => return,
+        };
         let id = answer.get_answer_id();
         let Some(call) = self.known.get_mut(&id) else { return };
         let bytes = std::mem::take(&mut call.bytes);

@@ -8,7 +8,6 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use futures::channel::oneshot;
 
@@ -85,8 +84,7 @@ pub struct Reply {
     /// None where the other side chooses the thread.
     lane: Option<Arc<ThreadContext>>,
     ticket: u64,
-    id: u64,
-    start: Option<Instant>,
+    trace: Option<Arc<trace::Sent>>,
     counted: metrics::Call,
     done: bool,
 }
@@ -103,28 +101,29 @@ impl Reply {
         let names_thread = message.caps.iter().any(|cap| matches!(cap, Some(Cap::RequestThread)));
         let lane = names_thread.then(|| shared.lanes.enter(shared.options.lanes));
         let (answer, receiver) = AnswerTo::future();
-        let start = trace::enabled().then(Instant::now);
+        let trace = trace::Sent::begin(&shared, method, arguments);
         let counted = metrics::Call::begin(Side::Client, method, &message);
         let ticket = next_ticket();
         let deadline = deadline::of_call(shared.options.deadline_of(method));
-        let mut id = 0;
-        let thread = lane.clone();
-        shared.event_loop.reactor().push_with(|| {
-            id = shared.next_call();
-            let call = CallCommand { target, method, message, thread, caller: None, ticket, answer, deadline };
-            Command::Call(Box::new(call))
-        });
-        if start.is_some() {
-            trace::sent(&shared.options.peer, id, method.name, arguments);
-        }
-        Reply { receiver, shared, method, lane, ticket, id, start, counted, done: false }
+        shared.event_loop.reactor().push(Command::Call(Box::new(CallCommand {
+            target,
+            method,
+            message,
+            thread: lane.clone(),
+            caller: None,
+            ticket,
+            answer,
+            deadline,
+            trace: trace.clone(),
+        })));
+        Reply { receiver, shared, method, lane, ticket, trace, counted, done: false }
     }
 
     fn finish(&mut self, answer: &Answer) {
         self.done = true;
         self.counted.end(answer);
-        if let Some(start) = self.start {
-            trace::received(&self.shared.options.peer, self.id, self.method.name, start, answer.as_ref().err());
+        if let Some(trace) = &self.trace {
+            trace.ended(answer.as_ref().err());
         }
         let Some(lane) = &self.lane else { return };
         if !matches!(answer, Err(Error::TimedOut | Error::Cancelled)) {

@@ -149,6 +149,7 @@ impl ObjectServer {
     ) -> Result<(), capnp::Error> {
         let thread = self.find_thread(method, &params).await?;
         let message = self.peer.take(|| params.hook.get())?;
+        let number = self.peer.channel.call_read();
         let serving = self.peer.shared.serving(message.size())?;
         drop(params);
         let service = match method.kind {
@@ -160,12 +161,12 @@ impl ObjectServer {
         };
 
         let receiver = self.peer.begin_serving(call);
-        let mut cancelled = Cancelled { peer: &self.peer, call, flag: Arc::default(), done: false };
+        let mut cancelled = Cancelled { peer: &self.peer, call, number, flag: Arc::default(), done: false };
         let work = Work {
             service,
             index,
             method,
-            call,
+            number,
             message,
             cancelled: cancelled.flag.clone(),
             reply: Reply { reactor: self.peer.reactor.clone(), connection: self.peer.shared.id, call, sent: false },
@@ -176,7 +177,7 @@ impl ObjectServer {
         if trace::enabled() {
             let peer = &self.peer.shared.options.peer;
             let to = thread.as_ref().map_or("the pool", |thread| thread.name());
-            log::debug!(target: "ipc", "{peer} IPC server post request #{call} {} to {to}", method.name);
+            log::debug!(target: "ipc", "{peer} IPC server post request #{number} {} to {to}", method.name);
         }
         let job = Box::new(move |lead: &mut Lead<'_>| work.run(lead));
         let refused = match &thread {
@@ -257,6 +258,7 @@ impl ObjectServer {
 struct Cancelled<'a> {
     peer: &'a Peer,
     call: u64,
+    number: u64,
     flag: Arc<AtomicBool>,
     done: bool,
 }
@@ -264,9 +266,9 @@ struct Cancelled<'a> {
 impl Drop for Cancelled<'_> {
     fn drop(&mut self) {
         if !self.done {
-            let Cancelled { peer, call, .. } = self;
+            let Cancelled { peer, number, .. } = self;
             let name = &peer.shared.options.peer;
-            log::debug!(target: "ipc", "{name} IPC server request #{call} canceled while executing");
+            log::debug!(target: "ipc", "{name} IPC server request #{number} canceled while executing");
         }
         self.flag.store(true, Ordering::Relaxed);
         self.peer.end_serving(self.call);
@@ -278,7 +280,8 @@ struct Work {
     service: Arc<dyn Service>,
     index: usize,
     method: &'static Method,
-    call: u64,
+    /// On the connection, for the trace.
+    number: u64,
     message: Message,
     cancelled: Arc<AtomicBool>,
     reply: Reply,
@@ -323,7 +326,7 @@ impl Drop for Reply {
 
 impl Work {
     fn run(self, lead: &mut Lead<'_>) {
-        let Work { service, index, method, call, message, cancelled, reply, connection, serving, order } = self;
+        let Work { service, index, method, number, message, cancelled, reply, connection, serving, order } = self;
         let turn = match &order {
             Order::After(gate, turn) => {
                 if let Some(gate) = gate {
@@ -337,13 +340,13 @@ impl Work {
         let before = turn.map_or(Ok(()), Turn::wait);
         if cancelled.load(Ordering::Relaxed) {
             let peer = connection.peer();
-            log::debug!(target: "ipc", "{peer} IPC server request #{call} canceled before it could be executed");
+            log::debug!(target: "ipc", "{peer} IPC server request #{number} canceled before it could be executed");
             return;
         }
         let counted = metrics::Call::begin(Side::Server, method, &message);
         let start = trace::enabled().then(Instant::now);
         let trace = start.map(|_| CallTrace {
-            id: call,
+            id: number,
             name: method.name,
             connection: connection.peer().to_owned(),
             result: None,
@@ -370,10 +373,10 @@ impl Work {
                 Ok(_) => text.unwrap_or_else(|| "ok".to_owned()),
                 Err(error) => trace::shorten(|out| std::fmt::Write::write_fmt(out, format_args!("error: {error}"))),
             };
-            log::debug!(target: "ipc", "{} IPC server send response #{call} {} {time} {status}", connection.peer(), method.name);
+            log::debug!(target: "ipc", "{} IPC server send response #{number} {} {time} {status}", connection.peer(), method.name);
         }
         if cancelled.load(Ordering::Relaxed) {
-            log::debug!(target: "ipc", "{} IPC server request #{call} interrupted (canceled)", connection.peer());
+            log::debug!(target: "ipc", "{} IPC server request #{number} interrupted (canceled)", connection.peer());
         }
         // Who answers a call of a stream has the next to serve rather than to wait for.
         if method.kind != Kind::Stream {

@@ -13,7 +13,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use crate::cancel::{self, CancelToken};
 use crate::connection::Shared;
@@ -127,28 +126,20 @@ impl Stream {
     ) {
         let bytes = message.size().max(LEAST);
         self.state().bytes += bytes;
-        let start = trace::enabled().then(Instant::now);
+        let trace = trace::Sent::begin(&self.shared, method, arguments);
         let counted = metrics::Call::begin(Side::Client, method, &message);
-        let mut id = 0;
-        self.shared.event_loop.reactor().push_with(|| {
-            id = self.shared.next_call();
-            let call = Sent { stream: self.clone(), method, bytes, id, start, counted };
-            let (ticket, answer) = (next_ticket(), AnswerTo::stream(call));
-            let thread = Some(self.lane.clone());
-            Command::Call(Box::new(CallCommand {
-                target,
-                method,
-                message,
-                thread,
-                caller: None,
-                ticket,
-                answer,
-                deadline: None,
-            }))
-        });
-        if start.is_some() {
-            trace::sent(&self.shared.options.peer, id, method.name, arguments);
-        }
+        let call = Sent { stream: self.clone(), bytes, trace: trace.clone(), counted };
+        self.shared.event_loop.reactor().push(Command::Call(Box::new(CallCommand {
+            target,
+            method,
+            message,
+            thread: Some(self.lane.clone()),
+            caller: None,
+            ticket: next_ticket(),
+            answer: AnswerTo::stream(call),
+            deadline: None,
+            trace,
+        })));
     }
 }
 
@@ -161,20 +152,18 @@ impl Drop for Stream {
 /// A call that has left.
 pub(crate) struct Sent {
     stream: Arc<Stream>,
-    method: &'static Method,
     bytes: usize,
-    id: u64,
-    start: Option<Instant>,
+    trace: Option<Arc<trace::Sent>>,
     counted: metrics::Call,
 }
 
 impl Sent {
     /// Takes the call's answer: makes room, or ends the stream.
     pub(crate) fn answered(self, answer: &Answer) {
-        let Sent { stream, method, bytes, id, start, counted } = self;
+        let Sent { stream, bytes, trace, counted } = self;
         counted.end(answer);
-        if let Some(start) = start {
-            trace::received(&stream.shared.options.peer, id, method.name, start, answer.as_ref().err());
+        if let Some(trace) = trace {
+            trace.ended(answer.as_ref().err());
         }
         let mut state = stream.state();
         state.bytes -= bytes;

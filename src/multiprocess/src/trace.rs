@@ -3,9 +3,12 @@
 //! **Invariant:** with the trace off, nothing is formatted.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use crate::connection::Shared;
+use crate::{Error, Method};
 
 /// Longest text of one call's arguments.
 const LIMIT: usize = 200;
@@ -46,18 +49,48 @@ pub(crate) fn enabled() -> bool {
     log::log_enabled!(target: "ipc", log::Level::Debug)
 }
 
-/// Notes a call of ours that left.
-pub(crate) fn sent(peer: &str, id: u64, method: &str, arguments: impl FnOnce(&mut Short) -> fmt::Result) {
-    let text = shorten(arguments);
-    log::debug!(target: "ipc", "{peer} IPC client send #{id} {method}({text})");
+/// A call of ours, of which both ends are traced.
+pub(crate) struct Sent {
+    peer: String,
+    method: &'static Method,
+    arguments: String,
+    start: Instant,
+    /// Its number on the connection, which the other side has for it, too; 0 while it has not left.
+    id: AtomicU64,
 }
 
-/// Notes that a call of ours came back.
-pub(crate) fn received(peer: &str, id: u64, method: &str, start: Instant, error: Option<&Error>) {
-    let time = micros(start.elapsed());
-    let status =
-        error.map_or_else(|| "ok".to_owned(), |error| shorten(|out| out.write_fmt(format_args!("error: {error}"))));
-    log::debug!(target: "ipc", "{peer} IPC client recv #{id} {method} {time} {status}");
+impl Sent {
+    /// Begins a call; `None` with the trace off.
+    pub(crate) fn begin(
+        shared: &Shared,
+        method: &'static Method,
+        arguments: impl FnOnce(&mut Short) -> fmt::Result,
+    ) -> Option<Arc<Sent>> {
+        enabled().then(|| {
+            let (peer, arguments) = (shared.options.peer.clone(), shorten(arguments));
+            Arc::new(Sent { peer, method, arguments, start: Instant::now(), id: AtomicU64::new(0) })
+        })
+    }
+
+    /// Notes that it left.
+    pub(crate) fn left(&self, id: u64) {
+        self.id.store(id, Ordering::Relaxed);
+        let Sent { peer, method, arguments, .. } = self;
+        log::debug!(target: "ipc", "{peer} IPC client send #{id} {}({arguments})", method.name);
+    }
+
+    /// Notes what it ended with.
+    pub(crate) fn ended(&self, error: Option<&Error>) {
+        let time = micros(self.start.elapsed());
+        let status =
+            error.map_or_else(|| "ok".to_owned(), |error| shorten(|out| out.write_fmt(format_args!("error: {error}"))));
+        let Sent { peer, method, id, .. } = self;
+        let id = match id.load(Ordering::Relaxed) {
+            0 => "-".to_owned(),
+            id => id.to_string(),
+        };
+        log::debug!(target: "ipc", "{peer} IPC client recv #{id} {} {time} {status}", method.name);
+    }
 }
 
 /// Prints a duration in microseconds.
