@@ -15,6 +15,7 @@ mod probe;
 mod script;
 mod socket;
 mod stream;
+mod threads;
 mod tls;
 mod types;
 mod wire;

@@ -141,25 +141,18 @@ fn objects() {
 #[test]
 fn threads() {
     let place = Place::new("threads=2");
-    let (_link, init) = place.connect();
-    let (done, wait) = channel::<()>();
-    let wait = Mutex::new(wait);
-    let results = std::thread::scope(|scope| {
-        let (up, count) = channel();
-        for _ in 0..3 {
-            let (init, up, wait) = (&init, up.clone(), &wait);
-            scope.spawn(move || {
-                up.send(init.make_rpc().map(drop)).unwrap();
-                // The thread stays, and so does the one that serves it.
-                let _ = wait.lock().unwrap().recv();
-            });
+    let refused = bare(&place, async |init| {
+        let map = construct(&init).await;
+        let mut held = Vec::new();
+        loop {
+            match map.make_thread_request().send().promise.await {
+                Ok(made) => held.push(made),
+                Err(error) => return (held.len(), error),
+            }
         }
-        let results: Vec<_> = (0..3).map(|_| count.recv_timeout(LIMIT).unwrap()).collect();
-        drop(done);
-        results
     });
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2);
-    overloaded(results.into_iter().find(Result::is_err).unwrap(), "more than 2 threads");
+    assert_eq!(refused.0, 2);
+    assert!(refused.1.extra.ends_with("more than 2 threads"), "{}", refused.1.extra);
     place.others_are_served();
 }
 
@@ -235,25 +228,9 @@ fn resident() -> usize {
 fn nesting() {
     let place = Place::new("nesting=20");
     for (depth, taken) in [(5, true), (50, false)] {
-        let stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
-        stream.set_nonblocking(true).unwrap();
-        let text = block_on(async {
-            let (reader, writer) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
-            let network = VatNetwork::new(
-                reader.compat(),
-                writer.compat_write(),
-                Side::Client,
-                capnp::message::ReaderOptions::new(),
-            );
-            let mut rpc = RpcSystem::new(Box::new(network), None);
-            let init: capnp::capability::Client = rpc.bootstrap(Side::Server);
-            tokio::task::spawn_local(rpc);
+        let text = bare(&place, async |init| {
             // A pool runs calls that name no thread.
-            type Any = capnp::any_pointer::Owned;
-            let construct: Request<Any, Any> = init.hook.new_call(INIT, 0, None);
-            let reply = construct.send().promise.await.unwrap();
-            let map: thread_map::make_thread_results::Reader<'_> = reply.get().unwrap().get_as().unwrap();
-            let map: thread_map::Client = map.get_result().unwrap().client.cast_to();
+            let map = construct(&init).await;
             let mut pool = map.make_pool_request();
             pool.get().set_count(1);
             pool.send().promise.await.unwrap();
@@ -266,6 +243,31 @@ fn nesting() {
         assert_eq!(deep, !taken, "{depth}: {text}");
     }
     place.others_are_served();
+}
+
+type Any = capnp::any_pointer::Owned;
+
+/// What a client does that is no more than Cap'n Proto.
+fn bare<T>(place: &Place, work: impl AsyncFnOnce(capnp::capability::Client) -> T) -> T {
+    let stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    block_on(async {
+        let (reader, writer) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
+        let limits = capnp::message::ReaderOptions::new();
+        let network = VatNetwork::new(reader.compat(), writer.compat_write(), Side::Client, limits);
+        let mut rpc = RpcSystem::new(Box::new(network), None);
+        let init = rpc.bootstrap(Side::Server);
+        tokio::task::spawn_local(rpc);
+        work(init).await
+    })
+}
+
+/// Calls `Init.construct`.
+async fn construct(init: &capnp::capability::Client) -> thread_map::Client {
+    let construct: Request<Any, Any> = init.hook.new_call(INIT, 0, None);
+    let reply = construct.send().promise.await.unwrap();
+    let map: thread_map::make_thread_results::Reader<'_> = reply.get().unwrap().get_as().unwrap();
+    map.get_result().unwrap().client.cast_to()
 }
 
 /// Fills a pointer with structs in structs, each of them the second field of the one around it.

@@ -21,7 +21,8 @@ pub struct Options {
     pub message_bytes: usize,
     /// Deepest nesting of a message's structs and lists.
     pub nesting: usize,
-    /// Most threads made for the other side.
+    /// Most threads made for the other side, beside one for calls that name none and have no pool, such as interruptions.
+    /// Where it has more threads that call, some of them share.
     pub threads: usize,
     /// Most threads asked of the other side for calls that no thread waits for; so many are served at once.
     pub lanes: usize,

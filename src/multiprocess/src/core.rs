@@ -202,12 +202,12 @@ impl Core {
                     self.fired.push(peer.ready());
                 }
             }
-            Command::Call(call) => match self.peer(call.target.connection_id()) {
+            Command::Call(call) => match self.peer(call.request.target.connection_id()) {
                 Some(peer) => peer.call(*call),
                 None => {
-                    let CallCommand { answer, message, .. } = *call;
+                    let CallCommand { answer, request, .. } = *call;
                     drop(answer);
-                    self.discard(message);
+                    self.discard(request);
                 }
             },
             Command::Cancel { connection, ticket } => {
@@ -228,10 +228,10 @@ impl Core {
                 // The releases this queues are sent together with the result.
                 drop(leftovers);
             }
-            Command::ThreadGone { thread } => {
+            Command::ThreadGone { thread, heir } => {
                 let all: Vec<_> = self.local.peers.borrow().values().cloned().collect();
                 for peer in all {
-                    peer.thread_gone(thread);
+                    peer.thread_gone(thread, heir);
                 }
             }
             Command::Close { connection } => {

@@ -30,18 +30,48 @@ use crate::{Error, Method, Object, trace};
 
 /// Something for the core to do.
 pub(crate) enum Command {
-    Attach { shared: Arc<Shared>, role: Role },
-    Ready { connection: u64 },
+    Attach {
+        shared: Arc<Shared>,
+        role: Role,
+    },
+    Ready {
+        connection: u64,
+    },
     Call(Box<CallCommand>),
-    Cancel { connection: u64, ticket: u64 },
-    Release { connection: u64, cap: usize },
-    Served { connection: u64, call: u64, result: Result<Message, Error>, leftovers: Leftovers },
-    ThreadGone { thread: u64 },
-    Close { connection: u64 },
+    Cancel {
+        connection: u64,
+        ticket: u64,
+    },
+    Release {
+        connection: u64,
+        cap: usize,
+    },
+    Served {
+        connection: u64,
+        call: u64,
+        result: Result<Message, Error>,
+        leftovers: Leftovers,
+    },
+    /// A thread of ours has ended, or goes on as another (`heir`).
+    ThreadGone {
+        thread: u64,
+        heir: Option<u64>,
+    },
+    Close {
+        connection: u64,
+    },
 }
 
 /// A call to make.
 pub(crate) struct CallCommand {
+    pub(crate) request: Request,
+    pub(crate) answer: AnswerTo,
+    /// When to give it up, unless whoever waits for it does.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// What is sent of a call.
+pub(crate) struct Request {
     pub(crate) target: Object,
     pub(crate) method: &'static Method,
     pub(crate) message: Message,
@@ -49,9 +79,6 @@ pub(crate) struct CallCommand {
     pub(crate) thread: Option<Arc<ThreadContext>>,
     pub(crate) caller: Option<Object>,
     pub(crate) ticket: u64,
-    pub(crate) answer: AnswerTo,
-    /// When to give it up, unless whoever waits for it does.
-    pub(crate) deadline: Option<Instant>,
     pub(crate) trace: Option<Arc<trace::Sent>>,
 }
 

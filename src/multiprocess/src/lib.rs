@@ -41,6 +41,7 @@ mod stream;
 mod thread;
 mod thread_map;
 mod trace;
+mod workers;
 
 pub use cancel::CancelToken;
 pub use connection::{Connection, Options};

@@ -134,6 +134,11 @@ impl Message {
         body + self.attachments.iter().map(Attachment::size).sum::<usize>()
     }
 
+    /// Says whether it names the thread of the other side that serves the calling one.
+    pub(crate) fn names_thread(&self) -> bool {
+        self.caps.iter().any(|cap| matches!(cap, Some(Cap::RequestThread)))
+    }
+
     /// Says whether fields of the message are elsewhere.
     pub(crate) fn has_attachments(&self) -> bool {
         !self.attachments.is_empty()
@@ -164,7 +169,7 @@ impl Message {
     }
 
     /// Brings fields that are elsewhere into the message.
-    fn gather(mut self) -> Result<Message, Error> {
+    pub(crate) fn gather(mut self) -> Result<Message, Error> {
         let attachments = std::mem::take(&mut self.attachments);
         self.body = match self.body {
             Body::Written(body) if !attachments.is_empty() => {

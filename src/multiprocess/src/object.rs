@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cancel::{self, CancelToken};
 use crate::connection::Shared;
 use crate::deadline;
-use crate::event_loop::{CallCommand, Command};
+use crate::event_loop::{CallCommand, Command, Request};
 use crate::io::Lead;
 use crate::message::{Draft, Incoming};
 use crate::metrics::{self, Counted, Side};
@@ -131,15 +131,17 @@ fn call(
     lead.take();
     thread.enter(ticket);
     reactor.push(Command::Call(Box::new(CallCommand {
-        target: target.clone(),
-        method,
-        message,
-        thread: Some(thread.clone()),
-        caller,
-        ticket,
+        request: Request {
+            target: target.clone(),
+            method,
+            message,
+            thread: Some(thread.clone()),
+            caller,
+            ticket,
+            trace: trace.clone(),
+        },
         answer: AnswerTo::thread(thread.clone(), ticket),
         deadline: None,
-        trace: trace.clone(),
     })));
     let watch = token.as_ref().map(|token| token.watch(ticket, &thread));
     let answer = thread.wait(ticket, deadline, reactor, lead);

@@ -20,7 +20,7 @@ use futures::future::AbortHandle;
 
 use crate::connection::{Role, Shared};
 use crate::core::{Chore, Due, Local};
-use crate::event_loop::{CallCommand, Reactor};
+use crate::event_loop::{CallCommand, Reactor, Request};
 use crate::gate::Gate;
 use crate::io::Io;
 use crate::message::{Cap, CapTable, Message};
@@ -31,7 +31,8 @@ use crate::proxy_capnp::thread_map::Client as ThreadMap;
 use crate::server;
 use crate::thread::{AnswerTo, ThreadContext};
 use crate::thread_map::{self, ThreadServer, new_thread_map};
-use crate::{Connection, Error, Interface, Kind, Method, Object, shape_capnp};
+use crate::workers::{End, Worker, Workers};
+use crate::{Connection, Error, Interface, Kind, Object, shape_capnp};
 
 /// How long an orderly close may take before the socket is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -46,9 +47,9 @@ pub(crate) struct Peer {
     /// Objects of ours that the other side holds.
     pub(crate) objects: Cell<usize>,
     /// Makes threads over there; known once `construct` was exchanged.
-    thread_map: RefCell<Option<ThreadMap>>,
-    /// Their threads, by the id of ours that they serve.
-    request_threads: RefCell<HashMap<u64, thread::Client>>,
+    pub(crate) thread_map: RefCell<Option<ThreadMap>>,
+    /// Their threads that serve ours.
+    pub(crate) workers: RefCell<Workers>,
     /// Our threads as they call back on them, by id.
     callback_threads: RefCell<HashMap<u64, thread::Client>>,
     /// Recognises our threads when they come back.
@@ -75,7 +76,17 @@ struct Pending {
     answer: AnswerTo,
     task: Option<AbortHandle>,
     deadline: Option<Instant>,
+    /// Who serves it, and the thread of ours that it serves.
+    worker: Option<(u64, Rc<Worker>)>,
 }
+
+/// Whose threads the context of a call means.
+struct Threads<'a> {
+    ours: &'a Arc<ThreadContext>,
+    theirs: Option<Box<dyn ClientHook>>,
+}
+
+type Results = Response<capnp::any_pointer::Owned>;
 
 /// Ends a connection with its RPC system.
 struct Ended(Rc<Peer>);
@@ -130,7 +141,7 @@ impl Peer {
             caps: RefCell::default(),
             objects: Cell::default(),
             thread_map: RefCell::default(),
-            request_threads: RefCell::default(),
+            workers: RefCell::default(),
             callback_threads: RefCell::default(),
             local_threads: RefCell::default(),
             pool: RefCell::default(),
@@ -261,53 +272,25 @@ impl Peer {
         Message::take(&self.channel, left, read, |hook| self.import(hook))
     }
 
-    /// Turns what a message refers to into capabilities. `call` says whose threads a context means.
-    pub(crate) fn export(
-        self: &Rc<Self>,
-        caps: &[Option<Cap>],
-        call: Option<(&Arc<ThreadContext>, Option<&Object>)>,
-    ) -> Result<CapTable, Error> {
+    /// Turns what results refer to into capabilities.
+    pub(crate) fn export(self: &Rc<Self>, caps: &[Option<Cap>]) -> Result<CapTable, Error> {
+        self.export_with(caps, None)
+    }
+
+    fn export_with(self: &Rc<Self>, caps: &[Option<Cap>], threads: Option<&Threads<'_>>) -> Result<CapTable, Error> {
         let new = caps.iter().flatten().filter(|cap| matches!(cap, Cap::Service(_))).count();
         let limit = self.shared.options.objects;
         if new > 0 && self.objects.get() + new > limit {
             return Err(Error::Overloaded(format!("more than {limit} objects")));
         }
-        let export = |cap: &Cap| match (cap, call) {
+        let export = |cap: &Cap| match (cap, threads) {
             (Cap::Object(object), _) => Some(self.capability(object)),
             (Cap::Service(service), _) => Some(server::new_object(self, service.clone()).into_client_hook()),
-            (Cap::RequestThread, Some((_, Some(caller)))) => Some(self.capability(caller)),
-            (Cap::RequestThread, Some((thread, None))) => self.request_thread(thread),
-            (Cap::CallbackThread, Some((thread, _))) => Some(self.callback_thread(thread)),
+            (Cap::RequestThread, Some(threads)) => threads.theirs.clone(),
+            (Cap::CallbackThread, Some(threads)) => Some(self.callback_thread(threads.ours)),
             (Cap::RequestThread | Cap::CallbackThread, None) => None,
         };
         Ok(caps.iter().map(|cap| cap.as_ref().and_then(export)).collect())
-    }
-
-    /// Their thread that serves this one of ours, made at its first call.
-    fn request_thread(self: &Rc<Self>, thread: &Arc<ThreadContext>) -> Option<Box<dyn ClientHook>> {
-        if let Some(known) = self.request_threads.borrow().get(&thread.id()) {
-            return Some(known.clone().into_client_hook());
-        }
-        let map = self.thread_map.borrow().clone()?;
-        let mut request = map.make_thread_request();
-        request.get().set_name(thread.name());
-        let sent = request.send();
-        let promised = sent.pipeline.get_result();
-        let id = thread.id();
-        self.request_threads.borrow_mut().insert(id, promised.clone());
-        let peer = self.clone();
-        self.local.spawner.spawn(async move {
-            let made = sent.promise.await.and_then(|response| response.get()?.get_result());
-            let mut threads = peer.request_threads.borrow_mut();
-            let replaced = match (made, threads.contains_key(&id)) {
-                (Ok(made), true) => threads.insert(id, made),
-                (Err(_), _) => threads.remove(&id),
-                (Ok(_), false) => None,
-            };
-            drop(threads);
-            drop(replaced);
-        });
-        Some(promised.into_client_hook())
     }
 
     fn callback_thread(&self, thread: &Arc<ThreadContext>) -> Box<dyn ClientHook> {
@@ -319,19 +302,54 @@ impl Peer {
         client.into_client_hook()
     }
 
-    pub(crate) fn thread_gone(&self, thread: u64) {
-        let request = self.request_threads.borrow_mut().remove(&thread);
+    pub(crate) fn thread_gone(&self, thread: u64, heir: Option<u64>) {
+        let worker = self.workers.borrow_mut().thread_gone(thread, heir);
         let callback = self.callback_threads.borrow_mut().remove(&thread);
-        drop((request, callback));
+        drop((worker, callback));
         self.local_threads.borrow_mut().gc();
     }
 
     /// Sends a call of ours.
     pub(crate) fn call(self: &Rc<Self>, call: CallCommand) {
-        let CallCommand { target, method, message, thread, caller, ticket, answer, deadline, trace } = call;
-        let threads = thread.as_ref().map(|thread| (thread, caller.as_ref()));
+        let CallCommand { request, answer, deadline } = call;
+        let ticket = request.ticket;
+        self.calls.borrow_mut().insert(ticket, Pending { answer, task: None, deadline, worker: None });
+        if let Some(deadline) = deadline
+            && self.local.end_at(deadline, Due::Call(self.shared.id, ticket))
+        {
+            self.reactor.wake();
+        }
+        let worker = match (&request.thread, &request.caller) {
+            (Some(thread), None) if request.message.names_thread() => self.worker(thread),
+            _ => None,
+        };
+        self.send(request, worker);
+    }
+
+    /// Sends a call that was sent before, to a worker that was not made.
+    pub(crate) fn send_again(self: &Rc<Self>, request: Request, worker: Rc<Worker>) {
+        let Some(task) = self.calls.borrow_mut().get_mut(&request.ticket).map(|pending| pending.task.take()) else {
+            return;
+        };
+        task.iter().for_each(AbortHandle::abort);
+        self.send(request, Some(worker));
+    }
+
+    fn send(self: &Rc<Self>, request: Request, worker: Option<Rc<Worker>>) {
+        let Request { ticket, ref trace, .. } = request;
+        let (trace, thread) = (trace.clone(), request.thread.as_ref().map(|thread| thread.id()));
+        // Until it is known whether the worker is made, the request is kept.
+        let asked = worker.as_ref().and_then(|worker| worker.asked());
         let before = self.channel.calls_sent();
-        let promise = self.send(&target, method, message, threads);
+        let (promise, request) = match self.write(request, worker.as_ref(), asked.is_some()) {
+            Ok(sent) => sent,
+            Err(error) => {
+                if let Some(Pending { answer, .. }) = self.take_call(ticket, End::Failed) {
+                    answer.send(Err(error));
+                }
+                return;
+            }
+        };
         let number = self.channel.calls_sent();
         // A call of what has turned out to be an object of ours, or broken, does not leave.
         if let Some(trace) = trace
@@ -339,40 +357,52 @@ impl Peer {
         {
             trace.left(number);
         }
-        let promise = match promise {
-            Ok(promise) => promise,
-            Err(error) => return answer.send(Err(error)),
-        };
-        self.calls.borrow_mut().insert(ticket, Pending { answer, task: None, deadline });
-        if let Some(deadline) = deadline
-            && self.local.end_at(deadline, Due::Call(self.shared.id, ticket))
-        {
-            self.reactor.wake();
+        if let (Some(worker), Some(request)) = (&worker, request) {
+            worker.keep(request);
+        }
+        let worker = thread.zip(worker);
+        if let Some((thread, worker)) = &worker {
+            self.workers.borrow_mut().begin(*thread, worker);
         }
         let peer = self.clone();
         let task = self.local.spawner.spawn(async move {
             let result = promise.await;
+            // An error may be that of the worker.
+            if let Some(asked) = asked.filter(|_| result.is_err()) {
+                let _ = asked.await;
+            }
             peer.answered(ticket, result);
         });
         if let Some(pending) = self.calls.borrow_mut().get_mut(&ticket) {
-            pending.task = Some(task);
+            (pending.task, pending.worker) = (Some(task), worker);
         }
     }
 
-    fn send(
+    /// Has the RPC system send a call. Returns it if it is to be kept.
+    fn write(
         self: &Rc<Self>,
-        target: &Object,
-        method: &'static Method,
-        message: Message,
-        call: Option<(&Arc<ThreadContext>, Option<&Object>)>,
-    ) -> Result<Promise<Response<capnp::any_pointer::Owned>, capnp::Error>, Error> {
-        if !self.channel.has_room(message.size()) {
+        mut request: Request,
+        worker: Option<&Rc<Worker>>,
+        keep: bool,
+    ) -> Result<(Promise<Results, capnp::Error>, Option<Request>), Error> {
+        if !self.channel.has_room(request.message.size()) {
             let limit = self.shared.options.bytes;
             return Err(Error::Overloaded(format!("the other side has not read {limit} bytes")));
         }
+        if keep {
+            request.message = request.message.gather()?;
+        }
+        let Request { ref target, method, ref thread, ref caller, ref message, .. } = request;
+        let threads = thread.as_ref().map(|ours| Threads {
+            ours,
+            theirs: match caller {
+                Some(caller) => Some(self.capability(caller)),
+                None => worker.map(|worker| worker.thread().into_client_hook()),
+            },
+        });
         let mut hook = self.capability(target);
-        let table = self.export(&message.caps, call)?;
-        let request = |hook: &dyn ClientHook, message: &Message| -> Result<_, Error> {
+        let table = self.export_with(&message.caps, threads.as_ref())?;
+        let send = |hook: &dyn ClientHook, message: &Message| -> Result<_, Error> {
             let params = message.reader(&table)?;
             let size = MessageSize { word_count: params.target_size()?.word_count, cap_count: table.len() as u32 };
             let mut request = hook.new_call(method.interface_id, method.ordinal, Some(size));
@@ -381,23 +411,25 @@ impl Peer {
             Ok(request.send().promise)
         };
         if !message.has_attachments() {
-            return request(&*hook, &message);
+            return Ok((send(&*hook, message)?, keep.then_some(request)));
         }
         // What has turned out to be elsewhere is called there, and not after the message has been written.
         while let Some(resolved) = hook.get_resolved() {
             hook = resolved;
         }
-        match message.split() {
-            (message, None) => request(&*hook, &message),
-            (message, Some(along)) => match self.channel.with_along(along, || request(&*hook, &message)) {
-                (sent, None) => sent,
-                (_, Some(along)) => request(&*hook, &message.join(along)?),
+        let promise = match request.message.split() {
+            (message, None) => send(&*hook, &message)?,
+            (message, Some(along)) => match self.channel.with_along(along, || send(&*hook, &message)) {
+                (sent, None) => sent?,
+                (_, Some(along)) => send(&*hook, &message.join(along)?)?,
             },
-        }
+        };
+        Ok((promise, None))
     }
 
-    fn answered(&self, ticket: u64, result: Result<Response<capnp::any_pointer::Owned>, capnp::Error>) {
-        let Some(Pending { answer, .. }) = self.take_call(ticket) else { return };
+    fn answered(&self, ticket: u64, result: Result<Results, capnp::Error>) {
+        let end = if result.is_ok() { End::Answered } else { End::Failed };
+        let Some(Pending { answer, .. }) = self.take_call(ticket, end) else { return };
         self.shared.mark_hung(false);
         let message = result.map_err(Error::from).and_then(|response| self.take(|| response.get()));
         answer.send(message);
@@ -405,23 +437,26 @@ impl Peer {
 
     /// Gives up on a call of ours.
     pub(crate) fn cancel(&self, ticket: u64) {
-        if let Some(Pending { task: Some(task), .. }) = self.take_call(ticket) {
+        if let Some(Pending { task: Some(task), .. }) = self.take_call(ticket, End::GivenUp) {
             task.abort();
         }
     }
 
     /// Gives up on a call of ours whose time is over.
     pub(crate) fn timed_out(&self, ticket: u64) {
-        if let Some(Pending { answer, task, .. }) = self.take_call(ticket) {
+        if let Some(Pending { answer, task, .. }) = self.take_call(ticket, End::GivenUp) {
             task.iter().for_each(AbortHandle::abort);
             answer.send(Err(Error::TimedOut));
         }
     }
 
-    fn take_call(&self, ticket: u64) -> Option<Pending> {
+    fn take_call(&self, ticket: u64, end: End) -> Option<Pending> {
         let call = self.calls.borrow_mut().remove(&ticket)?;
         if let Some(deadline) = call.deadline {
             self.local.in_time(deadline, Due::Call(self.shared.id, ticket));
+        }
+        if let Some((thread, worker)) = &call.worker {
+            self.workers.borrow_mut().end(*thread, worker, ticket, end);
         }
         Some(call)
     }
@@ -502,7 +537,7 @@ impl Peer {
         drop(calls);
         drop(self.serving.take());
         drop(self.thread_map.take());
-        drop(self.request_threads.take());
+        drop(self.workers.take());
         drop(self.callback_threads.take());
         drop(self.caps.take());
         let Pool { queue, threads } = self.pool.take();

@@ -13,8 +13,8 @@ use futures::channel::oneshot;
 
 use crate::connection::Shared;
 use crate::deadline;
-use crate::event_loop::{CallCommand, Command};
-use crate::message::{Cap, Incoming, Message};
+use crate::event_loop::{CallCommand, Command, Request};
+use crate::message::{Incoming, Message};
 use crate::metrics::{self, Side};
 use crate::object::next_ticket;
 use crate::thread::{Answer, AnswerTo, ThreadContext};
@@ -98,23 +98,24 @@ impl Reply {
         arguments: impl FnOnce(&mut Short) -> std::fmt::Result,
     ) -> Reply {
         let shared = target.shared().clone();
-        let names_thread = message.caps.iter().any(|cap| matches!(cap, Some(Cap::RequestThread)));
-        let lane = names_thread.then(|| shared.lanes.enter(shared.options.lanes));
+        let lane = message.names_thread().then(|| shared.lanes.enter(shared.options.lanes));
         let (answer, receiver) = AnswerTo::future();
         let trace = trace::Sent::begin(&shared, method, arguments);
         let counted = metrics::Call::begin(Side::Client, method, &message);
         let ticket = next_ticket();
         let deadline = deadline::of_call(shared.options.deadline_of(method));
         shared.event_loop.reactor().push(Command::Call(Box::new(CallCommand {
-            target,
-            method,
-            message,
-            thread: lane.clone(),
-            caller: None,
-            ticket,
+            request: Request {
+                target,
+                method,
+                message,
+                thread: lane.clone(),
+                caller: None,
+                ticket,
+                trace: trace.clone(),
+            },
             answer,
             deadline,
-            trace: trace.clone(),
         })));
         Reply { receiver, shared, method, lane, ticket, trace, counted, done: false }
     }
@@ -130,7 +131,7 @@ impl Reply {
             return self.shared.lanes.leave(lane);
         }
         if let Some(thread) = self.shared.lanes.give_up(lane) {
-            self.shared.event_loop.reactor().push(Command::ThreadGone { thread });
+            self.shared.event_loop.reactor().push(Command::ThreadGone { thread, heir: None });
         }
     }
 }

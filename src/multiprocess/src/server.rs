@@ -194,7 +194,7 @@ impl ObjectServer {
         let message = answer.map_err(|_| Error::Disconnected)??;
 
         let (mut message, along) = message.split();
-        let table = self.peer.export(&message.caps, None)?;
+        let table = self.peer.export(&message.caps)?;
         let mut fill = |message: &Message| -> Result<(), capnp::Error> {
             results.hook.get()?.set_as::<any_pointer::Owned>(message.reader(&table)?)
         };

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::cancel::{self, CancelToken};
 use crate::connection::Shared;
-use crate::event_loop::{CallCommand, Command};
+use crate::event_loop::{CallCommand, Command, Request};
 use crate::gate::{Gate, Opener};
 use crate::io::Lead;
 use crate::message::{Draft, Message};
@@ -130,22 +130,24 @@ impl Stream {
         let counted = metrics::Call::begin(Side::Client, method, &message);
         let call = Sent { stream: self.clone(), bytes, trace: trace.clone(), counted };
         self.shared.event_loop.reactor().push(Command::Call(Box::new(CallCommand {
-            target,
-            method,
-            message,
-            thread: Some(self.lane.clone()),
-            caller: None,
-            ticket: next_ticket(),
+            request: Request {
+                target,
+                method,
+                message,
+                thread: Some(self.lane.clone()),
+                caller: None,
+                ticket: next_ticket(),
+                trace,
+            },
             answer: AnswerTo::stream(call),
             deadline: None,
-            trace,
         })));
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.shared.event_loop.reactor().push(Command::ThreadGone { thread: self.lane.id() });
+        self.shared.event_loop.reactor().push(Command::ThreadGone { thread: self.lane.id(), heir: None });
     }
 }
 

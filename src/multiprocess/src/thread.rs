@@ -327,7 +327,7 @@ impl Drop for Current {
         let Some(context) = self.context.get_mut().take() else { return };
         drop(context.close());
         for reactor in self.loops.get_mut().drain(..) {
-            reactor.push(Command::ThreadGone { thread: context.id });
+            reactor.push(Command::ThreadGone { thread: context.id, heir: None });
         }
     }
 }
@@ -358,8 +358,9 @@ pub(crate) fn current(reactor: &Arc<Reactor>, connection: u64) -> (Arc<ThreadCon
     })
 }
 
-/// Has later calls of the current thread served by another thread of the other side. `thread` is what it was in a call
-/// that it gave up: the thread over there may be busy with that for long, and would hold up what comes after.
+/// Has the current thread go on as another one, apart from what a call may still call back that it gave up. `thread` is
+/// what it was in that call. What it calls later is served by another thread of the other side, if there is one
+/// ([`crate::workers`]).
 pub(crate) fn part_with(thread: &Arc<ThreadContext>) {
     // One that others know by its name stays the same: it serves, or waits for a call around the one given up.
     if thread.serving || !thread.inbox().waiting.is_empty() {
@@ -370,12 +371,14 @@ pub(crate) fn part_with(thread: &Arc<ThreadContext>) {
         if !context.as_ref().is_some_and(|context| Arc::ptr_eq(context, thread)) {
             return Vec::new();
         }
-        *context = None;
-        current.loops.borrow().clone()
+        let heir = ThreadContext::new(local_name(), false);
+        let id = heir.id;
+        *context = Some(heir);
+        current.loops.borrow().iter().map(|reactor| (reactor.clone(), id)).collect()
     });
     drop(thread.close());
-    for reactor in loops {
-        reactor.push(Command::ThreadGone { thread: thread.id });
+    for (reactor, heir) in loops {
+        reactor.push(Command::ThreadGone { thread: thread.id, heir: Some(heir) });
     }
 }
 

@@ -94,7 +94,7 @@ impl thread_map::Server for ThreadMapServer {
         let slots = (0..count).map(|_| slot(&self.peer, limit)).collect::<Result<Vec<_>, _>>()?;
         for (index, slot) in slots.into_iter().enumerate() {
             let mut pool = self.peer.pool.borrow_mut();
-            let context = start(&self.peer, &format!("pool/{index}"), slot, Some(pool.queue.clone()))?;
+            let context = start(&self.peer, &format!("pool/{index}"), Some(slot), Some(pool.queue.clone()))?;
             pool.threads.push(context);
         }
         Ok(())
@@ -120,12 +120,13 @@ pub(crate) fn ask_for_pool(peer: &Rc<Peer>, map: &thread_map::Client) {
 }
 
 /// Returns the thread for methods that take no context, made at their first call. Such methods do not take time and
-/// may be what ends a call on another thread, so they queue behind nothing but themselves.
+/// may be what ends a call on another thread, so they queue behind nothing but themselves, and the thread does not count
+/// against the limit.
 pub(crate) fn plain(peer: &Peer) -> Result<Arc<ThreadContext>, Error> {
     if let Some(thread) = &*peer.plain.borrow() {
         return Ok(thread.clone());
     }
-    let thread = spawn(peer, "calls without a thread", peer.shared.options.threads)?;
+    let thread = start(peer, "calls without a thread", None, None)?;
     *peer.plain.borrow_mut() = Some(thread.clone());
     Ok(thread)
 }
@@ -136,11 +137,16 @@ fn slot(peer: &Peer, limit: usize) -> Result<ThreadSlot, Error> {
 }
 
 fn spawn(peer: &Peer, purpose: &str, limit: usize) -> Result<Arc<ThreadContext>, Error> {
-    start(peer, purpose, slot(peer, limit)?, None)
+    start(peer, purpose, Some(slot(peer, limit)?), None)
 }
 
 /// Starts a thread that runs calls of the other side until its context is closed.
-fn start(peer: &Peer, purpose: &str, slot: ThreadSlot, pool: Option<Arc<Queue>>) -> Result<Arc<ThreadContext>, Error> {
+fn start(
+    peer: &Peer,
+    purpose: &str,
+    slot: Option<ThreadSlot>,
+    pool: Option<Arc<Queue>>,
+) -> Result<Arc<ThreadContext>, Error> {
     // The name comes from outside: a system thread's name can hold neither control characters nor much text.
     let purpose: String = purpose.chars().filter(|c| !c.is_control()).take(80).collect();
     let name = format!("{} ({purpose})", crate::program_name());
