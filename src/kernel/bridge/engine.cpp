@@ -319,8 +319,8 @@ void Engine::import_blocks(const rust::Vec<Bytes>& files) const
 {
     ChainstateManager& chainman{*m->chainman};
     if (chainman.m_blockman.IsPruneMode() && chainman.m_blockman.m_blockfiles_indexed) {
-        LOCK(::cs_main);
         m->relay->status("Pruning blockstore…");
+        LOCK(::cs_main);
         for (const auto& chainstate : chainman.m_chainstates) chainstate->PruneAndFlush();
     }
     std::vector<fs::path> paths;

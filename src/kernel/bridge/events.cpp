@@ -108,10 +108,8 @@ IndexEntry Relay::describe(const CBlockIndex& index) const
     return to_index(*m_chainman, &index);
 }
 
-void Relay::status(const std::string& text)
-{
-    post([text](const EventSink& sink) { sink.status(to_slice(text)); });
-}
+// Not by the queue: whoever is told wants to know it while it is so.
+void Relay::status(const std::string& text) { m_sink->status(to_slice(text)); }
 
 uint256 Relay::latest_tip() const { return WITH_LOCK(m_tip_mutex, return m_tip); }
 

@@ -87,7 +87,8 @@ pub trait Events: Send + Sync {
         let _ = (state, height, time, presync);
     }
 
-    /// The engine is busy with something while it loads; `text` is text for users, such as `Verifying blocks…`.
+    /// The engine is busy with something while it loads; `text` is text for users, such as `Verifying blocks…`. It
+    /// comes on the thread that loads, before the work begins, and not in order with the other events.
     fn status(&self, text: &str) {
         let _ = text;
     }

@@ -9,7 +9,7 @@
 //! - [`Kernel`] is a cheap handle, `Send + Sync`, usable from any thread. After [`Kernel::shutdown`] every call answers
 //!   [`Error::Closed`].
 //! - [`Events`] are delivered one at a time, in the order they happened, on one thread, with none of the engine's
-//!   locks held.
+//!   locks held; what is said while it loads ([`Events::status`]) comes at once.
 
 #![deny(unsafe_code)]
 

@@ -119,6 +119,10 @@ impl kernel::Events for EngineListener {
         self.sync_line.header(state, height, presync);
     }
 
+    fn status(&self, text: &str) {
+        ui::init_message(text);
+    }
+
     fn warning_set(&self, kind: WarningKind, message: &str) {
         if self.warnings.set(cause(kind), message) && !self.alert_notify.is_empty() {
             notify::spawn(self.alert_notify.replace("%s", &notify::quote_alert(message)));

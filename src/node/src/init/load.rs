@@ -1,5 +1,5 @@
-//! Opens the chain: reads the block index and the UTXO set, connects what is stored, and loads the mempool, telling the
-//! user what it is busy with.
+//! Opens the chain: reads the block index and the UTXO set, connects what is stored, and loads the mempool. What it is
+//! busy with the engine says itself ([`kernel::Events::status`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Failure;
 use super::engine_log::EngineLog;
 use crate::events::EngineListener;
 use crate::shutdown::Shutdown;
-use crate::{NodeContext, mempool_persist, ui};
+use crate::{NodeContext, mempool_persist};
 
 /// Opens the data directory. `None` when the start was interrupted.
 pub(crate) fn open(
@@ -20,7 +20,6 @@ pub(crate) fn open(
     listener: Arc<EngineListener>,
     shutdown: &Shutdown,
 ) -> Result<Option<Kernel>, Failure> {
-    ui::init_message("Loading block index…");
     let reindexing = options.reindex;
     let retry = args.get_all("test").iter().any(|option| option == "reindex_after_failure_noninteractive_yes");
     let result = match Kernel::load(options.clone(), listener.clone(), Arc::new(EngineLog)) {
