@@ -15,5 +15,6 @@ pub mod json;
 pub mod logging;
 pub mod settings;
 pub mod subnet;
+pub mod system_error;
 pub mod time;
 pub mod version;

@@ -146,12 +146,6 @@ pub fn run(argv: Vec<OsString>, program: Program, parties: Parties) -> ExitCode 
     ExitCode::from(shutdown.exit_code())
 }
 
-/// Describes what the system says, without the number Rust appends.
-fn system_error(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
 /// Ends the program before it began.
 fn refuse(failure: &Failure) -> ExitCode {
     failure.report();

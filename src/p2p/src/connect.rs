@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use common::system_error;
 use rand::seq::SliceRandom;
 
 use crate::address;
@@ -138,8 +139,9 @@ impl Connector {
                     return self.add(stream, address, name.to_owned(), kind, permissions);
                 }
                 Err(error) => {
-                    let text = format!("connect() to {address} failed after select(): {error}");
-                    if kind == ConnectionKind::Manual {
+                    let text = failure(address, &error);
+                    // An attempt given up is no error of the system's, and its user is not told.
+                    if kind == ConnectionKind::Manual && error.raw_os_error().is_some() {
                         log::info!("{text}");
                     } else {
                         log::debug!(target: "net", "{text}");
@@ -237,6 +239,19 @@ impl Connector {
 }
 
 /// Keeps up the connections of `-connect`.
+/// Says why a connection was not made: the other side was waited for, or the system did not even begin.
+fn failure(address: SocketAddr, error: &std::io::Error) -> String {
+    use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, TimedOut};
+    let reason = system_error::describe(error);
+    match error.kind() {
+        TimedOut if error.raw_os_error().is_none() => format!("connection attempt to {address} timed out"),
+        ConnectionRefused | ConnectionReset | HostUnreachable | TimedOut => {
+            format!("connect() to {address} failed after wait: {reason}")
+        }
+        _ => format!("connect() to {address} failed: {reason}"),
+    }
+}
+
 pub(crate) fn keep_connections(connector: &Connector) {
     for turn in 0u32.. {
         for name in &connector.config.connect {

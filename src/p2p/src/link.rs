@@ -299,7 +299,7 @@ impl Link {
             Ok(count) => self.take_in(&buffer[..count]),
             Err(error) if is_temporary(&error) => false,
             Err(error) => {
-                log::debug!(target: "net", "socket recv error, disconnecting {}: {error}", self.peer());
+                log::debug!(target: "net", "socket recv error, disconnecting {}: {}", self.peer(), common::system_error::describe(&error));
                 self.end();
                 false
             }
@@ -373,7 +373,7 @@ impl Link {
                 Ok(count) => count,
                 Err(error) if is_temporary(&error) => return,
                 Err(error) => {
-                    log::debug!(target: "net", "socket send error, disconnecting {}: {error}", self.peer());
+                    log::debug!(target: "net", "socket send error, disconnecting {}: {}", self.peer(), common::system_error::describe(&error));
                     self.end();
                     sending.queue.clear();
                     sending.queued = 0;

@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, TcpListener};
 
+use common::system_error;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use crate::config::Bind;
@@ -33,23 +35,27 @@ pub(crate) enum ListenError {
     Listen(String),
 }
 
+fn describe(error: Errno) -> String {
+    system_error::describe(&error.into())
+}
+
 /// Opens a socket.
 pub(crate) fn open(bind: Bind) -> Result<Listener, ListenError> {
     let address = bind.address;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)
-        .map_err(|error| ListenError::Socket(error.to_string()))?;
+        .map_err(|error| ListenError::Socket(describe(error)))?;
     // A port whose last connections are not quite forgotten yet can be used again, and IPv6 leaves IPv4 alone.
     let _ = sockopt::set_socket_reuseaddr(&socket, true);
     if address.is_ipv6() {
         let _ = sockopt::set_ipv6_v6only(&socket, true);
     }
     rustix::net::bind(&socket, &address).map_err(|error| match error {
-        rustix::io::Errno::ADDRINUSE => ListenError::InUse(address),
-        other => ListenError::Bind(address, other.to_string()),
+        Errno::ADDRINUSE => ListenError::InUse(address),
+        other => ListenError::Bind(address, describe(other)),
     })?;
     log::info!("Bound to {address}");
-    rustix::net::listen(&socket, BACKLOG).map_err(|error| ListenError::Listen(error.to_string()))?;
+    rustix::net::listen(&socket, BACKLOG).map_err(|error| ListenError::Listen(describe(error)))?;
     Ok(Listener { socket: TcpListener::from(socket), bind })
 }

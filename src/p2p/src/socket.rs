@@ -170,7 +170,7 @@ fn accept_all(connector: &Connector, listener: &Listener) {
             Ok((stream, address)) => connector.accepted(stream, address, &listener.bind),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
             Err(error) => {
-                log::info!("socket error accept failed: {error}");
+                log::info!("socket error accept failed: {}", common::system_error::describe(&error));
                 return;
             }
         }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use common::system_error;
+
 /// A pid file this process made; dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct PidFile(PathBuf);
@@ -14,7 +16,7 @@ impl PidFile {
         match fs::write(path, format!("{}\n", std::process::id())) {
             Ok(()) => Ok(PidFile(path.to_owned())),
             Err(error) => {
-                Err(format!("Unable to create the PID file '{}': {}", path.display(), super::system_error(&error)))
+                Err(format!("Unable to create the PID file '{}': {}", path.display(), system_error::describe(&error)))
             }
         }
     }
@@ -23,7 +25,7 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.0) {
-            log::warn!("Unable to remove PID file ({}): {}", self.0.display(), super::system_error(&error));
+            log::warn!("Unable to remove PID file ({}): {}", self.0.display(), system_error::describe(&error));
         }
     }
 }
@@ -41,6 +43,6 @@ mod tests {
         drop(file);
         assert!(!path.exists());
         let text = PidFile::create(&dir.path().join("no/such")).expect_err("no directory");
-        assert!(text.ends_with("No such file or directory"), "{text}");
+        assert!(text.ends_with(": No such file or directory (2)"), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
+use common::system_error;
 use common::version::CLIENT_NAME;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen as start_listening, socket_with, sockopt};
 
@@ -64,7 +65,8 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::AddrInUse {
         return format!("Unable to bind to {address} on this computer. {CLIENT_NAME} is probably already running.");
     }
-    format!("Unable to bind to {address} on this computer (bind returned error {error})")
+    let reason = system_error::describe(error);
+    format!("Unable to bind to {address} on this computer (bind returned error {reason})")
 }
 
 /// Listens on one address. Not [`TcpListener::bind`], which would make an IPv6 socket take IPv4 connections as well,
@@ -112,5 +114,12 @@ mod tests {
         assert_eq!(error.to_string(), "Unable to start HTTP server. See debug log for details.");
         let error = listen_on(SocketAddr::from(([127, 0, 0, 1], port))).expect_err("in use");
         assert!(explain(first.local_addr().unwrap(), &error).ends_with("Bitcoin Core is probably already running."));
+    }
+
+    #[test]
+    fn an_address_of_another_host_is_refused() {
+        let elsewhere = SocketAddr::from(([192, 0, 2, 1], 1024));
+        let text = explain(elsewhere, &listen_on(elsewhere).expect_err("not ours"));
+        assert!(text.ends_with("(bind returned error Cannot assign requested address (99))"), "{text}");
     }
 }
