@@ -122,7 +122,7 @@ def run(t):
     t.step("-netinfo")
     code, out, err = node.cli("-netinfo")
     equal((code, err), (0, ""))
-    check(re.match(r"Bitcoin Core client v31\.99\.0\S* regtest - server 70016/Satoshi:31\.99\.0/\n\n", out), out)
+    check(re.match(r"Bitcoin Core client v31\.99\.0\S* regtest - server 70017/Satoshi:31\.99\.0/\n\n", out), out)
     contains(out, re.compile(r"^total .*0\n\nLocal services: ", re.M))
     contains(node.cli("-netinfo", "1")[1].splitlines()[0], " - services")
     equal(node.cli("-netinfo", "help")[0], 0)

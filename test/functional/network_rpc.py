@@ -13,7 +13,7 @@ def run(t):
 
     t.step("getnetworkinfo")
     info = rpc.getnetworkinfo()
-    equal((info["version"], info["protocolversion"]), (319900, 70016))
+    equal((info["version"], info["protocolversion"]), (319900, 70017))
     equal(info["subversion"], "/Satoshi:31.99.0(first; second part)/")
     equal((info["connections"], info["connections_in"], info["connections_out"]), (0, 0, 0))
     equal(info["timeoffset"], 0)

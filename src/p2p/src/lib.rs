@@ -49,4 +49,4 @@ pub use stats::{OrphanInfo, PeerInfo, Totals};
 pub type PeerId = i64;
 
 /// Version of the protocol this node speaks.
-pub const PROTOCOL_VERSION: u32 = 70_016;
+pub const PROTOCOL_VERSION: u32 = 70_017;

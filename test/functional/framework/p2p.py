@@ -43,7 +43,7 @@ def locator(*hashes, stop="00" * 32):
     return struct.pack("<I", 70016) + count(len(parts)) + b"".join(parts) + bytes.fromhex(stop)[::-1]
 
 
-def version(number=70016, agent=b"/test/", relay=1):
+def version(number=70017, agent=b"/test/", relay=1):
     """A version message of a node that serves everything."""
     address = bytes(26)
     return (struct.pack("<iQq", number, 0x409, int(time.time())) + address + address + os.urandom(8)

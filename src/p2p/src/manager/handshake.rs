@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use bitcoin::hex::FromHex;
 use kernel::BlockIndex;
 
 use super::{Fault, Manager};
@@ -18,6 +19,16 @@ const MIN_VERSION: u32 = 31_800;
 const FEATURES_VERSION: u32 = 70_016;
 /// First version that can name further features.
 const FEATURE_MESSAGE_VERSION: u32 = 70_017;
+/// Last version whose software shows alerts.
+const ALERTS_VERSION: u32 = 70_012;
+/// The last alert there can be: that the key of all alerts is known to anybody, and that it is time to upgrade. It
+/// outlives and cancels every other.
+const FINAL_ALERT: &str = concat!(
+    "60010000000000000000000000ffffff7f00000000ffffff7ffeffff7f01ffffff7f00000000ffffff7f00ffffff7f00",
+    "2f555247454e543a20416c657274206b657920636f6d70726f6d697365642c207570677261646520726571756972656400",
+    "4630440220653febd6410f470f6bae11cad19c48413becb1ac2c17f908fd0fd53bdc3abd52",
+    "02206d0e9c96fe88d4a0f01ed9dedae2b6f9e00da94cad0fecaae66ecf689bf71b50",
+);
 /// Most bytes of a peer's name.
 const MAX_USER_AGENT: usize = 256;
 /// Most bytes of the name of a feature, and of what is said of it.
@@ -212,6 +223,9 @@ impl Manager {
             peer.send("sendaddrv2", &[]);
         }
         peer.send("verack", &[]);
+        if common <= ALERTS_VERSION {
+            peer.send("alert", &Vec::from_hex(FINAL_ALERT).expect("it is hex digits"));
+        }
         if peer.kind().is_inbound() {
             return;
         }
@@ -317,6 +331,17 @@ mod tests {
         wire::put(&mut bytes, &-5i64);
         put_address(&mut bytes, 1, Some("1.2.3.4:8333".parse().unwrap()));
         bytes
+    }
+
+    #[test]
+    fn the_final_alert_is_whole() {
+        let bytes = Vec::from_hex(FINAL_ALERT).unwrap();
+        let mut input = &bytes[..];
+        let alert = wire::take_bytes(&mut input, 100).unwrap();
+        let signature = wire::take_bytes(&mut input, 100).unwrap();
+        assert!(input.is_empty());
+        assert!(bitcoin::secp256k1::ecdsa::Signature::from_der(&signature).is_ok());
+        assert!(String::from_utf8_lossy(&alert).contains("URGENT: Alert key compromised, upgrade required"));
     }
 
     #[test]
