@@ -23,6 +23,7 @@ def run(t):
     proof = rpc.gettxoutproof(ids[:2], mined)
     equal(sorted(rpc.verifytxoutproof(proof)), sorted(ids[:2]))
     equal(rpc.gettxoutproof([ids[0]]), rpc.gettxoutproof([ids[0]], mined), "found by an unspent output")
+    fails(-1, "SpanReader::read(): end of data: iostream error", rpc.verifytxoutproof, proof[:-2])
     fails(-5, "Not all transactions found in specified or retrieved block", rpc.gettxoutproof, [ids[0]], hashes[5])
     fails(-5, "Block not found", rpc.gettxoutproof, [ids[0]], "00" * 32)
     fails(-8, "Parameter 'txids' cannot be empty", rpc.gettxoutproof, [], mined)

@@ -40,10 +40,18 @@ def run(t):
     equal(rpc.getprioritisedtransactions(), {})
     fails(-8, "Priority is no longer supported, dummy argument to prioritisetransaction must be 0.",
           rpc.prioritisetransaction, ids[1], 1, 5)
+    fails(-1, "JSON integer out of range", rpc.prioritisetransaction, ids[1], 1, 0.5)
 
     t.step("who spends an output")
     equal(rpc.gettxspendingprevout([{"txid": ids[0], "vout": 0}, {"txid": ids[2], "vout": 0}]),
           [{"txid": ids[0], "vout": 0, "spendingtxid": ids[1]}, {"txid": ids[2], "vout": 0}])
+    of_first = [{"txid": ids[0], "vout": 0}]
+    equal(rpc.gettxspendingprevout(of_first, return_spending_tx=True)[0]["spendingtx"], chain[1])
+    fails(-3, "Unexpected key x", rpc.gettxspendingprevout, of_first, {"x": 1})
+    fails(-3, "JSON value of type number for field mempool_only is not of expected type bool",
+          rpc.gettxspendingprevout, of_first, {"mempool_only": 1})
+    fails(-3, "Missing vout", rpc.gettxspendingprevout, [{"txid": ids[0]}])
+    fails(-3, "Unexpected key y", rpc.gettxspendingprevout, [{"txid": ids[0], "vout": 0, "y": 1}])
 
     t.step("a child pays for a parent that alone would not get in")
     parent = anyone_spends(coins[1], 50, fee=0, version=3)

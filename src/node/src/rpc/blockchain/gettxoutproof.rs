@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bitcoin::consensus::encode::{deserialize_partial, serialize_hex};
+use bitcoin::consensus::encode::{self, deserialize_partial, serialize_hex};
 use bitcoin::{BlockHash, MerkleBlock, OutPoint, Txid};
 use kernel::{BlockIndex, CoinView};
 use rpc::{Arg, ArgType, Call, Command, Res, RpcError, RpcResult, json as values};
@@ -87,7 +87,10 @@ fn block_with_any(ctx: &NodeContext, txids: &BTreeSet<Txid>) -> Result<Option<Bl
 
 fn verify(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let bytes = call.hex("proof")?;
-    let (proof, _) = deserialize_partial::<MerkleBlock>(&bytes).map_err(RpcError::misc)?;
+    let (proof, _) = deserialize_partial::<MerkleBlock>(&bytes).map_err(|error| match error {
+        encode::Error::Io(_) => RpcError::misc("SpanReader::read(): end of data: iostream error"),
+        other => RpcError::misc(other),
+    })?;
     let (mut txids, mut positions): (Vec<Txid>, Vec<u32>) = (Vec::new(), Vec::new());
     if proof.extract_matches(&mut txids, &mut positions).is_err() {
         return Ok(json!([]));

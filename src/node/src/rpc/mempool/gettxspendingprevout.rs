@@ -44,6 +44,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
                 Res::num("vout", "The number of the output"),
                 Res::hex("spendingtxid", "The id of the transaction that spends it, if one does").optional(),
                 Res::hex("spendingtx", "That transaction (only with return_spending_tx)").optional(),
+                Res::hex("blockhash", "The block of that transaction (only from an index, which there is not yet)")
+                    .optional(),
             ],
         )],
     )],
@@ -64,6 +66,10 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let outputs = call.array("outputs")?;
     if outputs.is_empty() {
         return Err(RpcError::invalid_parameter("Invalid parameter, outputs are missing"));
+    }
+    let options = call.value("options");
+    if !options.is_null() {
+        check_members(options, &[("mempool_only", "bool"), ("return_spending_tx", "bool")], true)?;
     }
     let flag = |name: &str, default: bool| match call.option("options", name) {
         Value::Null => Ok(default),
@@ -94,20 +100,31 @@ fn run(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
 }
 
 fn outpoint(value: &Value) -> Result<OutPoint> {
+    check_members(value, &[("txid", "string"), ("vout", "number")], false)?;
+    let vout = u32::try_from(values::as_int::<i32>(&value["vout"])?)
+        .map_err(|_| RpcError::invalid_parameter("Invalid parameter, vout cannot be negative"))?;
+    Ok(OutPoint { txid: values::parse_hash(&value["txid"], "txid")?, vout })
+}
+
+/// Refuses an object that has other members than these, or of other types; `may_lack` if it need not have all.
+fn check_members(value: &Value, expected: &[(&str, &str)], may_lack: bool) -> Result<()> {
     let members = values::as_object(value)?;
-    for (key, expected) in [("txid", "string"), ("vout", "number")] {
-        let member = members.get(key).ok_or_else(|| RpcError::type_error(format!("Missing {key}")))?;
-        let found = values::type_name(member);
-        if found != expected {
+    for (key, kind) in expected {
+        let found = values::type_name(members.get(*key).unwrap_or(&Value::Null));
+        if found == "null" && may_lack {
+            continue;
+        }
+        if found == "null" {
+            return Err(RpcError::type_error(format!("Missing {key}")));
+        }
+        if found != *kind {
             return Err(RpcError::type_error(format!(
-                "JSON value of type {found} for field {key} is not of expected type {expected}"
+                "JSON value of type {found} for field {key} is not of expected type {kind}"
             )));
         }
     }
-    if let Some(key) = members.keys().find(|key| !matches!(key.as_str(), "txid" | "vout")) {
-        return Err(RpcError::type_error(format!("Unexpected key {key}")));
+    match members.keys().find(|key| !expected.iter().any(|(known, _)| known == key)) {
+        Some(key) => Err(RpcError::type_error(format!("Unexpected key {key}"))),
+        None => Ok(()),
     }
-    let vout = u32::try_from(values::as_int::<i32>(&members["vout"])?)
-        .map_err(|_| RpcError::invalid_parameter("Invalid parameter, vout cannot be negative"))?;
-    Ok(OutPoint { txid: values::parse_hash(&members["txid"], "txid")?, vout })
 }

@@ -54,12 +54,13 @@ pub(super) const LIST: Command<NodeContext> = Command {
 
 fn prioritise(ctx: &NodeContext, call: &Call<'_>) -> RpcResult {
     let txid: Txid = call.hash("txid")?;
-    if call.opt_f64("dummy")?.is_some_and(|dummy| dummy != 0.0) {
+    let dummy = call.opt_f64("dummy")?;
+    let delta = SignedAmount::from_sat(call.i64("fee_delta")?);
+    if dummy.is_some_and(|dummy| dummy != 0.0) {
         return Err(RpcError::invalid_parameter(
             "Priority is no longer supported, dummy argument to prioritisetransaction must be 0.",
         ));
     }
-    let delta = SignedAmount::from_sat(call.i64("fee_delta")?);
     let info = ctx.kernel.mempool_info().map_err(engine_error)?;
     let tx = ctx.kernel.mempool_transaction(&txid).map_err(engine_error)?;
     if info.require_standard && tx.is_some_and(|tx| tx.transaction.output.iter().any(|output| is_dust(output, &info))) {
