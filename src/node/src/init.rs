@@ -11,7 +11,7 @@ mod fd_limit;
 mod interaction;
 mod load;
 mod log_file;
-mod money;
+pub(crate) mod money;
 mod network;
 mod pid_file;
 mod prepare;

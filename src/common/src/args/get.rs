@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::key::{text_to_bool, text_to_int};
+use super::key::{text_to_bool, text_to_int, text_to_uint};
 use super::sources::Lookup;
 use super::table::{self, OptDefault};
 use super::{Args, State};
@@ -99,6 +99,11 @@ impl Args {
             OptDefault::Int(value) => value,
             OptDefault::Str(text) => text_to_int(text),
         })
+    }
+
+    /// Returns the value as a number from zero on, or `None` if it is not set; what is less is zero.
+    pub fn opt_uint(&self, name: &str) -> Option<u64> {
+        self.get(name).map(|text| text_to_uint(&text))
     }
 
     /// Returns all values of an option that may be given several times, command line first.

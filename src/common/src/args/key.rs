@@ -53,15 +53,31 @@ pub(super) fn text_to_bool(text: &str) -> bool {
 
 /// Reads leading digits as C's `atoi` does, but stays at the limits instead of overflowing; no digits are zero.
 pub(super) fn text_to_int(text: &str) -> i64 {
+    let (negative, digits) = leading_digits(text);
+    if digits.is_empty() {
+        return 0;
+    }
+    let signed = if negative { format!("-{digits}") } else { digits.to_owned() };
+    signed.parse().unwrap_or(if negative { i64::MIN } else { i64::MAX })
+}
+
+/// Reads leading digits of a number that cannot be negative: with a minus it is zero.
+pub(super) fn text_to_uint(text: &str) -> u64 {
+    match leading_digits(text) {
+        (true, _) | (_, "") => 0,
+        (false, digits) => digits.parse().unwrap_or(u64::MAX),
+    }
+}
+
+/// Returns whether there is a minus, and the digits up to what is none.
+fn leading_digits(text: &str) -> (bool, &str) {
     let text = text.trim_matches([' ', '\x0c', '\n', '\r', '\t', '\x0b']);
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    let Some(digits) = digits.get(..end).filter(|digits| !digits.is_empty()) else { return 0 };
-    let signed = if negative { format!("-{digits}") } else { digits.to_owned() };
-    signed.parse().unwrap_or(if negative { i64::MIN } else { i64::MAX })
+    (negative, &digits[..end])
 }
 
 #[cfg(test)]
@@ -94,6 +110,7 @@ mod tests {
         check("0x10", 0);
         check("99999999999999999999", i64::MAX);
         check("-99999999999999999999", i64::MIN);
+        assert_eq!(["-1", "x", " +7y", "99999999999999999999"].map(text_to_uint), [0, 0, 7, u64::MAX]);
         assert!(text_to_bool("") && text_to_bool("2") && !text_to_bool("0") && !text_to_bool("true"));
     }
 }

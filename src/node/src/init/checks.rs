@@ -4,17 +4,13 @@
 use common::args::Args;
 use common::chain::Chain;
 
-use super::money;
+use crate::mining::MiningOptions;
 use crate::ui;
 
 /// Index types `-blockfilterindex` knows.
 const FILTER_TYPES: [&str; 1] = ["basic"];
 /// Names `-test` knows.
 const TEST_OPTIONS: [&str; 3] = ["addrman", "reindex_after_failure_noninteractive_yes", "bip94"];
-/// Largest weight of a block.
-const MAX_BLOCK_WEIGHT: i64 = 4_000_000;
-/// Least weight to reserve for a block's header and coinbase.
-const MIN_RESERVED_WEIGHT: i64 = 2_000;
 /// Longest user agent the network accepts.
 const MAX_SUBVERSION_LENGTH: usize = 256;
 
@@ -28,7 +24,7 @@ pub(crate) fn check(args: &Args, chain: Chain) -> Result<(), String> {
     obsolete(args);
     indexes(args)?;
     network(args)?;
-    mining(args)?;
+    MiningOptions::from_args(args).map_err(|error| error.to_string())?;
     test_options(args, chain)?;
     user_agent(args)
 }
@@ -137,35 +133,11 @@ fn network(args: &Args) -> Result<(), String> {
     if !listen && args.get_bool("listenonion") {
         return refuse("Cannot set -listen=0 together with -listenonion=1");
     }
-    if args.get_int("maxconnections") < 0 {
+    if super::fd_limit::wanted(args) < 0 {
         return refuse("-maxconnections must be greater or equal than zero");
     }
     if args.is_set("peertimeout") && args.get_int("peertimeout") <= 0 {
         return refuse("peertimeout must be a positive integer.");
-    }
-    Ok(())
-}
-
-fn mining(args: &Args) -> Result<(), String> {
-    if let Some(value) = args.get("blockmintxfee")
-        && money::parse(&value).is_none()
-    {
-        return Err(format!("Invalid amount for -blockmintxfee=<amount>: '{value}'"));
-    }
-    let reserved = if args.is_set("blockreservedweight") { args.get_int("blockreservedweight") } else { 8_000 };
-    let max = if args.is_set("blockmaxweight") { args.get_int("blockmaxweight") } else { MAX_BLOCK_WEIGHT };
-    if reserved < MIN_RESERVED_WEIGHT {
-        return Err(format!(
-            "-blockreservedweight ({reserved}) is lower than minimum safety value of ({MIN_RESERVED_WEIGHT})"
-        ));
-    }
-    for (name, weight) in [("blockreservedweight", reserved), ("blockmaxweight", max)] {
-        if weight > MAX_BLOCK_WEIGHT {
-            return Err(format!("-{name} ({weight}) exceeds consensus maximum block weight ({MAX_BLOCK_WEIGHT})"));
-        }
-    }
-    if reserved > max {
-        return Err(format!("-blockreservedweight ({reserved}) exceeds -blockmaxweight ({max})"));
     }
     Ok(())
 }

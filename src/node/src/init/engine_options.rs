@@ -13,7 +13,7 @@ const MIN_DB_CACHE: i64 = 4;
 /// Least pruning target in MiB.
 const MIN_PRUNE_TARGET: i64 = 550;
 /// Most transactions a cluster may be allowed to hold.
-const MAX_CLUSTER_COUNT: i64 = 64;
+const MAX_CLUSTER_COUNT: u32 = 64;
 /// Deployments that can be given parameters with `-vbparams`.
 const VERSION_BITS_DEPLOYMENTS: [&str; 1] = ["testdummy"];
 /// Deployments that can be given heights with `-testactivationheight`.
@@ -152,9 +152,11 @@ fn mempool(args: &Args, chain: Chain) -> Result<MempoolOptions, String> {
         true => args.get_int(name).max(0).unsigned_abs(),
         false => default,
     };
-    let clusters = count("limitclustercount", options.cluster_count.into());
-    if clusters > MAX_CLUSTER_COUNT.unsigned_abs() {
-        return Err(format!("limitclustercount must be less than or equal to {MAX_CLUSTER_COUNT}"));
+    if let Some(clusters) = args.opt_int("limitclustercount") {
+        options.cluster_count = u32::try_from(clusters)
+            .ok()
+            .filter(|clusters| *clusters <= MAX_CLUSTER_COUNT)
+            .ok_or_else(|| format!("limitclustercount must be less than or equal to {MAX_CLUSTER_COUNT}"))?;
     }
     options.cluster_count = u32::try_from(clusters).unwrap_or(u32::MAX);
     if args.is_set("limitclustersize") {

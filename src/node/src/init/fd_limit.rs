@@ -19,9 +19,15 @@ pub(crate) struct Connections {
     pub descriptors: u64,
 }
 
+/// Returns how many connections the user wants. What does not fit into 32 bits loses what is above them: the same number
+/// is to mean the same as with Core.
+pub(super) fn wanted(args: &Args) -> i32 {
+    args.get_int("maxconnections") as i32
+}
+
 /// Raises the limit as far as needed and allowed. Refuses a limit that does not even do without peers.
 pub(crate) fn raise(args: &Args) -> Result<Connections, String> {
-    let wanted = args.get_int("maxconnections").max(0);
+    let wanted = i64::from(wanted(args).max(0));
     let bound = (args.get_all("bind").len() + args.get_all("whitebind").len()).max(1) as u64;
     let required = CORE + ADDED_NODES + bound;
     let descriptors = raise_to(wanted.unsigned_abs() + required);

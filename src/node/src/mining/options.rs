@@ -4,6 +4,8 @@
 use common::args::Args;
 use kernel::{FeeRate, TemplateOptions};
 
+use crate::init::money;
+
 /// Most weight consensus allows a block.
 pub const MAX_BLOCK_WEIGHT: u64 = 4_000_000;
 /// Most weighted signature operations consensus allows a block.
@@ -91,16 +93,11 @@ impl MiningOptions {
     pub fn from_args(args: &Args) -> Result<Self, MiningOptionsError> {
         let mut options = Self::default();
         if let Some(text) = args.get("blockmintxfee") {
-            let rate = rpc::json::parse_fixed_point(&text, 8).filter(|rate| *rate >= 0 && !text.contains(['e', 'E']));
-            options.min_feerate = FeeRate::from_sat_per_kvb(rate.ok_or(MiningOptionsError::MinFee(text))?);
+            let rate = money::parse(&text).ok_or(MiningOptionsError::MinFee(text))?;
+            options.min_feerate = FeeRate::from_sat_per_kvb(rate);
         }
-        // A negative weight becomes a huge one, as it does for Core, and is refused as such.
-        if let Some(weight) = args.opt_int("blockreservedweight") {
-            options.reserved_weight = weight as u64;
-        }
-        if let Some(weight) = args.opt_int("blockmaxweight") {
-            options.max_weight = weight as u64;
-        }
+        options.reserved_weight = args.opt_uint("blockreservedweight").unwrap_or(options.reserved_weight);
+        options.max_weight = args.opt_uint("blockmaxweight").unwrap_or(options.max_weight);
         if args.chain() == common::chain::Chain::Regtest {
             options.block_version = args.opt_int("blockversion").map(|version| version as i32);
         }
