@@ -16,6 +16,7 @@ mod list;
 mod paths;
 mod sources;
 mod table;
+mod units;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use help::format_paragraph;
 pub use paths::{CONFIG_FILE, SETTINGS_FILE, default_datadir};
 use sources::Sources;
 pub use table::{Category, Kind, OPTIONS, Opt, OptDefault, Program};
+pub use units::parse_bytes;
 
 use crate::chain::Chain;
 

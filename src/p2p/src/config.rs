@@ -59,6 +59,7 @@ pub struct Config {
     pub(crate) peer_timeout: Duration,
     pub(crate) max_send: usize,
     pub(crate) max_receive: usize,
+    pub(crate) upload_target: u64,
     pub(crate) services: u64,
     pub(crate) user_agent: String,
     pub(crate) active: bool,
@@ -84,6 +85,9 @@ pub enum ConfigError {
          settings."
     )]
     Duplicate(SocketAddr),
+    /// The limit on what is sent is no number of bytes.
+    #[error("Unable to parse -maxuploadtarget: '{0}'")]
+    UploadTarget(String),
     /// Permissions cannot be read.
     #[error(transparent)]
     Permission(#[from] PermissionError),
@@ -127,6 +131,7 @@ impl Config {
             peer_timeout: seconds("peertimeout"),
             max_send: units("maxsendbuffer"),
             max_receive: units("maxreceivebuffer"),
+            upload_target: upload_target(args)?,
             services,
             user_agent: common::version::subversion(&args.get_all("uacomment")),
             active: args.get_bool("networkactive"),
@@ -135,6 +140,12 @@ impl Config {
             outgoing,
         })
     }
+}
+
+/// Reads how many bytes may be sent in a day (`-maxuploadtarget`); 0 for any number.
+pub fn upload_target(args: &Args) -> Result<u64, ConfigError> {
+    let text = args.get_str("maxuploadtarget");
+    common::args::parse_bytes(&text, 'M').ok_or(ConfigError::UploadTarget(text))
 }
 
 /// Shares the connections out.

@@ -11,6 +11,7 @@ use rand::seq::SliceRandom;
 
 use crate::address;
 use crate::config::{Bind, Config};
+use crate::counters::Counters;
 use crate::eviction::{self, Candidate};
 use crate::link::{ConnectionKind, Link, LinkInfo, LinkOptions, Merits};
 use crate::links::Links;
@@ -47,7 +48,7 @@ impl Connector {
             magic,
             max_send: config.max_send,
             max_receive: config.max_receive,
-            totals: Arc::default(),
+            totals: Arc::new(Counters::new(config.upload_target)),
             waker: waker.clone(),
         };
         Connector {
@@ -238,7 +239,6 @@ impl Connector {
     }
 }
 
-/// Keeps up the connections of `-connect`.
 /// Says why a connection was not made: the other side was waited for, or the system did not even begin.
 fn failure(address: SocketAddr, error: &std::io::Error) -> String {
     use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, TimedOut};
@@ -252,6 +252,7 @@ fn failure(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
+/// Keeps up the connections of `-connect`.
 pub(crate) fn keep_connections(connector: &Connector) {
     for turn in 0u32.. {
         for name in &connector.config.connect {

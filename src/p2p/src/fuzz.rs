@@ -189,6 +189,7 @@ fn config() -> Config {
         peer_timeout: Duration::from_secs(60),
         max_send: 1_000_000,
         max_receive: 5_000_000,
+        upload_target: 0,
         services: NODE_NETWORK | NODE_NETWORK_LIMITED | NODE_WITNESS,
         user_agent: "/fuzz/".to_owned(),
         active: true,

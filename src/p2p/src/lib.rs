@@ -14,6 +14,7 @@
 mod address;
 mod config;
 mod connect;
+mod counters;
 mod eviction;
 #[doc(hidden)]
 pub mod fuzz;
@@ -38,12 +39,13 @@ mod tx_download;
 mod tx_request;
 mod wire;
 
-pub use address::{Family, services_names};
-pub use config::{Bind, Config, ConfigError};
+pub use address::{Family, lookup, services_names};
+pub use config::{Bind, Config, ConfigError, upload_target};
+pub use counters::TIMEFRAME;
 pub use link::ConnectionKind;
 pub use network::{AddedNode, FetchError, Network, StartError};
 pub use permissions::Permissions;
-pub use stats::{OrphanInfo, PeerInfo, Totals};
+pub use stats::{OrphanInfo, PeerInfo, Totals, UploadTarget};
 
 /// Number of a connection; later ones have higher numbers.
 pub type PeerId = i64;

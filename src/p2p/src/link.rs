@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::PeerId;
+use crate::counters::Counters;
 use crate::message_type;
 use crate::permissions::Permissions;
 use crate::socket::Waker;
@@ -118,13 +119,6 @@ pub(crate) struct Merits {
     pub last_transaction: i64,
     /// It wants transactions.
     pub relays: bool,
-}
-
-/// Bytes of all connections.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub sent: AtomicU64,
-    pub received: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -340,7 +334,7 @@ impl Link {
     pub(crate) fn take_in(&self, mut bytes: &[u8]) -> bool {
         let time = time::now();
         self.last_receive.store(time::seconds(time), Ordering::Relaxed);
-        self.totals.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.totals.add_received(bytes.len() as u64);
         let mut receiving = self.receiving();
         receiving.total += bytes.len() as u64;
         while !bytes.is_empty() {
@@ -382,7 +376,7 @@ impl Link {
             };
             let (name, whole) = (*name, frame.len());
             self.last_send.store(time::seconds(time::now()), Ordering::Relaxed);
-            self.totals.sent.fetch_add(count as u64, Ordering::Relaxed);
+            self.totals.add_sent(count as u64);
             sending.total += count as u64;
             *sending.by_type.entry(name).or_default() += count as u64;
             sending.offset += count;

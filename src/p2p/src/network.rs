@@ -1,7 +1,6 @@
 //! The network as the node holds it: starts and stops the threads, and answers for them.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,7 +15,7 @@ use crate::link::ConnectionKind;
 use crate::listen::{self, ListenError};
 use crate::manager::Manager;
 use crate::socket::{self, Waker};
-use crate::stats::{OrphanInfo, PeerInfo, Totals};
+use crate::stats::{OrphanInfo, PeerInfo, Totals, UploadTarget};
 use crate::{Config, PeerId};
 
 /// Why the network cannot be started.
@@ -263,8 +262,13 @@ impl Network {
 
     /// Returns the bytes of all connections.
     pub fn totals(&self) -> Totals {
-        let totals = &self.connector.options.totals;
-        Totals { received: totals.received.load(Ordering::Relaxed), sent: totals.sent.load(Ordering::Relaxed) }
+        let (received, sent) = self.connector.options.totals.totals();
+        Totals { received, sent }
+    }
+
+    /// Returns how far the limit on what is sent is.
+    pub fn upload_target(&self) -> UploadTarget {
+        self.connector.options.totals.upload_target()
     }
 
     /// Says whether connections may be made.

@@ -92,6 +92,21 @@ pub struct OrphanInfo {
     pub peers: Vec<PeerId>,
 }
 
+/// The limit on what is sent (`-maxuploadtarget`), and how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadTarget {
+    /// Bytes to be sent in a timeframe at most; 0 for any number, and then none are counted.
+    pub target: u64,
+    /// So many were sent.
+    pub reached: bool,
+    /// There is room for old blocks, besides what is kept for new ones.
+    pub serves_old_blocks: bool,
+    /// Bytes left.
+    pub bytes_left: u64,
+    /// Seconds left of the timeframe.
+    pub seconds_left: i64,
+}
+
 /// Bytes of all connections since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {

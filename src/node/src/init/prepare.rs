@@ -23,6 +23,7 @@ pub(super) fn check(args: &Args) -> Result<Checked, Failure> {
     let connections = check_options(args, args.chain())?;
     let paths = paths(args)?;
     let options = engine_options::read(args, args.chain(), &paths)?;
+    p2p::upload_target(args).map_err(|error| error.to_string())?;
     for directory in [&paths.net_datadir, &paths.blocks_dir] {
         common::datadir::probe(directory).map_err(|error| Failure::Error(error.to_string()))?;
     }

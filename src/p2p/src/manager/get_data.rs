@@ -12,6 +12,8 @@ use crate::{PeerId, wire};
 
 /// Blocks below the tip that a node which keeps only recent ones serves, with room for races.
 const LIMITED_BLOCKS: u32 = 288 + 2;
+/// Seconds a block is behind the newest header from which on it is served only if there is room for it.
+const OLD_BLOCK_AGE: i64 = 7 * 24 * 60 * 60;
 /// The type of an entry that asks for a block through a bloom filter.
 const FILTERED_BLOCK: u32 = 3;
 
@@ -89,7 +91,13 @@ impl Manager {
         };
         let Some(index) = self.servable_block(id, &hash)? else { return Ok(()) };
         let tip = self.kernel.tip()?;
+        let newest = self.kernel.best_header()?;
+        let serves_old = self.connector.options.totals.upload_target().serves_old_blocks;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let old = newest.is_some_and(|newest| newest.time() - index.time() > OLD_BLOCK_AGE);
+        if old && !serves_old && !peer.may(Permissions::DOWNLOAD) {
+            return Err(Fault::Disconnect("historical block serving limit reached".to_owned()));
+        }
         let limited = peer.our_services & (NODE_NETWORK | NODE_NETWORK_LIMITED) == NODE_NETWORK_LIMITED;
         if limited && !peer.may(Permissions::NO_BAN) && tip.height.saturating_sub(index.height) > LIMITED_BLOCKS {
             return Err(Fault::Disconnect("Ignore block request below NODE_NETWORK_LIMITED threshold".to_owned()));

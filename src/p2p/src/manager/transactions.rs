@@ -167,12 +167,15 @@ impl Manager {
     }
 
     pub(super) fn on_mempool(&mut self, id: PeerId) -> Result<(), Fault> {
+        let exhausted = self.connector.options.totals.upload_target().reached;
         let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
-        if peer.our_services & NODE_BLOOM == 0 && !peer.may(Permissions::MEMPOOL) {
+        if !peer.may(Permissions::MEMPOOL) && (peer.our_services & NODE_BLOOM == 0 || exhausted) {
             if peer.may(Permissions::NO_BAN) {
                 return Ok(());
             }
-            return Err(Fault::Disconnect("mempool request with bloom filters disabled".to_owned()));
+            let without_filters = peer.our_services & NODE_BLOOM == 0;
+            let why = if without_filters { "bloom filters disabled" } else { "bandwidth limit reached" };
+            return Err(Fault::Disconnect(format!("mempool request with {why}")));
         }
         if let Some(relay) = &mut peer.relay {
             relay.mempool_wanted = true;

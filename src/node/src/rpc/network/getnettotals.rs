@@ -6,9 +6,6 @@ use serde_json::json;
 use super::network;
 use crate::NodeContext;
 
-/// Seconds over which uploads are limited.
-const TIMEFRAME: u64 = 24 * 60 * 60;
-
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "getnettotals",
     category: "network",
@@ -40,19 +37,20 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
 };
 
 fn run(ctx: &NodeContext, _: &Call<'_>) -> RpcResult {
-    let totals = network(ctx)?.totals();
+    let network = network(ctx)?;
+    let (totals, upload) = (network.totals(), network.upload_target());
     let milliseconds = u64::try_from(common::clock::since_epoch().as_millis()).unwrap_or(u64::MAX);
     Ok(json!({
         "totalbytesrecv": totals.received,
         "totalbytessent": totals.sent,
         "timemillis": milliseconds,
         "uploadtarget": {
-            "timeframe": TIMEFRAME,
-            "target": 0,
-            "target_reached": false,
-            "serve_historical_blocks": true,
-            "bytes_left_in_cycle": 0,
-            "time_left_in_cycle": 0,
+            "timeframe": p2p::TIMEFRAME,
+            "target": upload.target,
+            "target_reached": upload.reached,
+            "serve_historical_blocks": upload.serves_old_blocks,
+            "bytes_left_in_cycle": upload.bytes_left,
+            "time_left_in_cycle": upload.seconds_left,
         },
     }))
 }
