@@ -106,15 +106,55 @@ def run(t):
     equal(node.rpc.getnetworkinfo()["subversion"], "/Satoshi:31.99.0(a; b)/")
     node.stop()
 
-    t.step("a wrong value")
+    t.step("wrong values")
     node.write_conf()
     node.refuses_to_start("Error: User Agent comment (a/b) contains unsafe characters.", "-uacomment=a/b")
+    weight = "exceeds consensus maximum block weight (4000000)"
+    for option, message in (
+        ("limitclustercount=-1", "limitclustercount must be less than or equal to 64"),
+        ("limitclustercount=65", "limitclustercount must be less than or equal to 64"),
+        ("maxconnections=99999999999999999999", "-maxconnections must be greater or equal than zero"),
+        ("blockmaxweight=-1", "-blockreservedweight (8000) exceeds -blockmaxweight (0)"),
+        ("blockmaxweight=99999999999999999999", f"-blockmaxweight (18446744073709551615) {weight}"),
+        ("blockreservedweight=-1", "-blockreservedweight (0) is lower than minimum safety value of (2000)"),
+        ("blockreservedweight=99999999999999999999", f"-blockreservedweight (18446744073709551615) {weight}"),
+        ("blockmintxfee=x", "Invalid amount for -blockmintxfee=<amount>: 'x'"),
+        ("pid=no/such/directory", f"Unable to create the PID file '{node.chaindir}/no/such/directory': "
+                                  "No such file or directory (2)"),
+    ):
+        node.refuses_to_start(f"Error: {message}", f"-{option}")
+
+    t.step("wrong networks, proxies and addresses")
+    for option, message in (
+        ("externalip=x", "Cannot resolve -externalip address: 'x'"),
+        ("onlynet=x", "Unknown network specified in -onlynet: 'x'"),
+        ("onlynet=i2p", "Outbound connections restricted to i2p (-onlynet=i2p) but -i2psam is not provided"),
+        ("onlynet=cjdns", "Outbound connections restricted to CJDNS (-onlynet=cjdns) but -cjdnsreachable is not "
+                          "provided"),
+        ("proxy=x", "Invalid -proxy address or hostname: 'x'"),
+        ("proxy=1.2.3.4:5=foo", "Unrecognized network in -proxy='1.2.3.4:5=foo': 'foo'"),
+        ("onion=x", "Invalid -onion address or hostname: 'x'"),
+        ("i2psam=x", "Invalid -i2psam address or hostname: 'x'"),
+        ("asmap=map", f'Could not find asmap file "{node.chaindir}/map"'),
+    ):
+        node.refuses_to_start(f"Error: {message}", "-dns=0", f"-{option}")
+    elsewhere = "192.0.2.1:1024"
+    node.refuses_to_start(f"Error: Unable to bind to {elsewhere} on this computer (bind returned error Cannot assign "
+                          "requested address (99))\nError: Failed to listen on any port. Use -listen=0 if you want "
+                          "this.", "-listen=1", f"-bind={elsewhere}")
 
     t.step("an option whose capability is not there is accepted, and the log says so")
-    node.start("-txindex", "-natpmp=0")
-    contains(node.log_text(), "-txindex is accepted but has no effect in this version")
-    excludes(node.log_text(), "-natpmp is accepted")
+    node.start("-txindex", "-natpmp=0", "-bantime=5", "-zmqpubrawtxhwm=7", "-nofixedseeds", "-discover")
+    for option in ("txindex", "bantime", "zmqpubrawtxhwm", "discover"):
+        contains(node.log_text(), f"-{option} is accepted but has no effect in this version")
+    for option in ("natpmp", "fixedseeds", "dnsseed", "listenonion", "torcontrol"):
+        excludes(node.log_text(), f"-{option} is accepted")
     node.stop()
+
+    t.step("a database cache that leaves the system little")
+    node.start("-dbcache=100000000", "-prune=1")
+    node.stop(stderr=re.compile(r"^Warning: A 100000000 MiB dbcache may be too large for a system memory of only \d+ "
+                                r"MiB\.\n$"))
 
 
 main(run)

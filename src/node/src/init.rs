@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** whatever the start got to before it failed, [`run`] stops in order.
 
+mod addresses;
 mod checks;
 mod daemon;
 mod engine_log;
@@ -201,6 +202,7 @@ fn start(
     );
     checks::check_ports(args)?;
     let wallet = match wallet {
+    addresses::check_networks(args)?;
         Some(factory) if !args.get_bool("disablewallet") => {
             Some((factory, wallet::config(args, chain, &paths.net_datadir)?))
         }
@@ -213,6 +215,7 @@ fn start(
     let registry = server.as_ref().map_or_else(|| Arc::new(rpc::Registry::new()), rpc::server::Server::registry);
     running.server = server;
     registry.add(rpc::control::commands(&registry, {
+    addresses::check(args, chain, &paths.net_datadir)?;
         let shutdown = shutdown.clone();
         move || {
             shutdown.request();

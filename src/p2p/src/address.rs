@@ -78,11 +78,16 @@ fn is_routable_v4(address: Ipv4Addr) -> bool {
 
 fn is_routable_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
-    let documentation = a == 0x2001 && b == 0x0db8;
+    let documentation = is_documentation(address);
     let orchid = a == 0x2001 && (b & 0xfff0 == 0x10 || b & 0xfff0 == 0x20);
     let link_local = a == 0xfe80;
     let unique_local = a & 0xfe00 == 0xfc00;
     !(documentation || orchid || link_local || unique_local || address.is_unspecified())
+}
+
+fn is_documentation(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    a == 0x2001 && b == 0x0db8
 }
 
 /// Splits `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
@@ -129,6 +134,16 @@ pub(crate) fn resolve(text: &str, default_port: u16, lookup: bool) -> Vec<Socket
     }
 }
 
+/// Finds an address that others could be told of or connected to; asks the name service if `dns` allows it.
+pub fn lookup(text: &str, default_port: u16, dns: bool) -> Option<SocketAddr> {
+    let found = resolve(text, default_port, dns).into_iter().next()?;
+    let usable = match found.ip().to_canonical() {
+        IpAddr::V4(address) => !address.is_unspecified() && !address.is_broadcast(),
+        IpAddr::V6(address) => !address.is_unspecified() && !is_documentation(address),
+    };
+    usable.then_some(found)
+}
+
 /// Returns the names of the services in a bit field, as RPC lists them.
 pub fn services_names(services: u64) -> Vec<String> {
     let name = |bit: u32| match bit {
@@ -167,6 +182,19 @@ mod tests {
         check("", None);
         check(":1", None);
         assert!(resolve("no such host", 1, false).is_empty());
+    }
+
+    #[test]
+    fn addresses_that_are_of_use() {
+        let check = |text: &str, expected: Option<&str>| {
+            let found = lookup(text, 9050, false).map(|address| address.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        };
+        check("127.0.0.1", Some("127.0.0.1:9050"));
+        check("[2a00::1]:5", Some("[2a00::1]:5"));
+        for text in ["x", "", "0.0.0.0", "255.255.255.255", "::", "2001:db8::1", "1.2.3.4:99999"] {
+            check(text, None);
+        }
     }
 
     #[test]
