@@ -7,9 +7,16 @@ use common::chain::Chain;
 use kernel::{FeeRate, MempoolOptions, Options, VersionBitsParameters};
 
 use super::{Paths, money};
+use crate::ui;
 
 /// Least database cache in MiB.
 const MIN_DB_CACHE: i64 = 4;
+/// Database cache in MiB unless told otherwise, and where there is enough memory; so many bytes are enough.
+const DB_CACHE: i64 = 450;
+const LARGE_DB_CACHE: i64 = 1024;
+const LARGE_MEMORY: u64 = 4 << 30;
+/// Bytes of memory that are left for everything else before a larger database cache is found too large.
+const OTHER_MEMORY: u64 = 2 << 30;
 /// Least pruning target in MiB.
 const MIN_PRUNE_TARGET: i64 = 550;
 /// Most transactions a cluster may be allowed to hold.
@@ -82,9 +89,7 @@ pub(crate) fn read(args: &Args, chain: Chain, paths: &Paths) -> Result<Options, 
     }
     options.prune = prune(args)?;
     options.fast_prune = args.get_bool("fastprune");
-    if args.is_set("dbcache") {
-        options.db_cache = mebibytes(args.get_int("dbcache").max(MIN_DB_CACHE));
-    }
+    options.db_cache = db_cache(args);
     options.reindex = args.get_bool("reindex");
     options.reindex_chainstate = args.get_bool("reindex-chainstate");
     options.check_blocks = args.is_set("checkblocks").then(|| args.get_int("checkblocks"));
@@ -94,6 +99,35 @@ pub(crate) fn read(args: &Args, chain: Chain, paths: &Paths) -> Result<Options, 
     }
     options.mempool = mempool(args, chain)?;
     Ok(options)
+}
+
+/// Returns how many bytes databases and UTXO set may take; tells the user if that is more than the system can well spare.
+fn db_cache(args: &Args) -> u64 {
+    let memory = total_memory();
+    let default = if memory.is_some_and(|memory| memory >= LARGE_MEMORY) { LARGE_DB_CACHE } else { DB_CACHE };
+    let Some(given) = args.opt_int("dbcache") else { return mebibytes(default) };
+    let bytes = mebibytes(given.max(MIN_DB_CACHE));
+    if let Some(memory) = memory
+        && bytes > mebibytes(DB_CACHE).max(memory.saturating_sub(OTHER_MEMORY) / 4 * 3)
+    {
+        ui::warning(&format!(
+            "A {} MiB dbcache may be too large for a system memory of only {} MiB.",
+            bytes >> 20,
+            memory >> 20
+        ));
+    }
+    bytes
+}
+
+/// Returns the bytes of memory the system has, if it says.
+fn total_memory() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let info = rustix::system::sysinfo();
+        Some(info.totalram as u64 * u64::from(info.mem_unit))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 fn engine_chain(chain: Chain) -> kernel::Chain {
@@ -158,7 +192,6 @@ fn mempool(args: &Args, chain: Chain) -> Result<MempoolOptions, String> {
             .filter(|clusters| *clusters <= MAX_CLUSTER_COUNT)
             .ok_or_else(|| format!("limitclustercount must be less than or equal to {MAX_CLUSTER_COUNT}"))?;
     }
-    options.cluster_count = u32::try_from(clusters).unwrap_or(u32::MAX);
     if args.is_set("limitclustersize") {
         options.cluster_size = args.get_int("limitclustersize").max(0).unsigned_abs().saturating_mul(1000);
     }

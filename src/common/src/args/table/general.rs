@@ -76,9 +76,8 @@ pub(super) static ROWS: &[Opt] = &[
         "=<n>",
         DAEMONS,
         Options,
-        "Database cache in MiB (at least 4); memory the mempool does not use is added to it",
-    )
-    .int(450),
+        "Database cache in MiB (at least 4; 1024 unless given, or 450 with less than 4 GiB of memory); memory the mempool does not use is added to it",
+    ),
     opt(
         "includeconf",
         "=<file>",
