@@ -8,7 +8,7 @@ use xtask::find::Kernel;
 
 /// The bridge's files.
 const SOURCES: &[&str] =
-    &["engine", "events", "chain", "blocks", "coinstats", "mempool", "mining", "peers", "script", "log"];
+    &["engine", "events", "chain", "blocks", "coinstats", "mempool", "mining", "peers", "script", "log", "memory"];
 
 /// What they are made from besides.
 const OTHERS: &[&str] = &["bridge/engine.h", "bridge/state.h", "src/ffi.rs", "build.rs"];

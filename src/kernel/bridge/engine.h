@@ -51,6 +51,7 @@ struct HeadersEntry;
 enum class HeadersOutcomeKind : std::uint8_t;
 struct IndexEntry;
 struct InfoEntry;
+struct LockedEntry;
 struct LoadOptions;
 struct LoadResult;
 struct OpResult;
@@ -212,6 +213,10 @@ std::unique_ptr<Engine> new_engine(const LoadOptions& options, rust::Box<EventSi
 
 //! Verifies an input of a transaction. Returns what is wrong with it; empty if nothing is.
 rust::String verify_input(rust::Slice<const std::uint8_t> tx, std::uint32_t input, const rust::Vec<SpentEntry>& spent);
+
+//! Memory for secrets, and what the C library says of its heap.
+LockedEntry locked_memory();
+rust::String malloc_state();
 
 void start_logging();
 bool set_log_category(rust::Str name, bool enabled);

@@ -163,6 +163,15 @@ mod bridge {
         status: u8,
     }
 
+    struct LockedEntry {
+        used: u64,
+        free: u64,
+        total: u64,
+        locked: u64,
+        chunks_used: u64,
+        chunks_free: u64,
+    }
+
     struct InfoEntry {
         tip: IndexEntry,
         best_header: IndexEntry,
@@ -687,6 +696,8 @@ mod bridge {
         fn set_log_category_level(name: &str, level: u8) -> Result<bool>;
         fn set_clock(time: i64) -> Result<()>;
     }
+        fn locked_memory() -> Result<LockedEntry>;
+        fn malloc_state() -> Result<String>;
 }
 
 // SAFETY: an `Engine` has no thread of its own that it must be used from: every member function takes the engine's

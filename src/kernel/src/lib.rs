@@ -23,6 +23,7 @@ mod fee;
 mod ffi;
 mod handle;
 pub mod logging;
+mod memory;
 mod mempool;
 mod mining;
 mod options;
@@ -39,6 +40,7 @@ pub use error::{Error, LoadError};
 pub use events::{Events, RemovalReason, SyncState, WarningKind};
 pub use fee::FeeRate;
 pub use handle::{Interrupt, Kernel, set_mock_time};
+pub use memory::{LockedMemory, locked_memory, malloc_state};
 pub use mempool::{
     AcceptResult, Accepted, DiagramPoint, MempoolAncestry, MempoolChunk, MempoolEntry, MempoolInfo, MempoolTransaction,
     PackageResult, Prioritisation, RejectKind, Rejection,

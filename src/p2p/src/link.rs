@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::PeerId;
@@ -245,6 +245,15 @@ impl Link {
 
     /// Sends a message: at once as much as the system takes, the rest when it takes more.
     pub(crate) fn send(&self, name: &'static str, payload: &[u8]) {
+        self.send_counted(name, name, payload);
+    }
+
+    /// Sends a message that may have any name. Bytes of names nobody knows are counted together.
+    pub(crate) fn send_any(&self, name: &str, payload: &[u8]) {
+        self.send_counted(message_type::counted(name), name, payload);
+    }
+
+    fn send_counted(&self, counted: &'static str, name: &str, payload: &[u8]) {
         if self.is_over() {
             return;
         }
@@ -252,7 +261,7 @@ impl Link {
         let frame = v1::encode(self.magic, name, payload);
         let mut sending = self.sending();
         sending.queued += frame.len();
-        sending.queue.push_back((name, frame));
+        sending.queue.push_back((counted, frame));
         if sending.queue.len() == 1 {
             self.write(&mut sending);
             if !sending.queue.is_empty() {

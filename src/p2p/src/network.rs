@@ -14,6 +14,7 @@ use crate::inbox::Work;
 use crate::link::ConnectionKind;
 use crate::listen::{self, ListenError};
 use crate::manager::Manager;
+use crate::message_type::sanitize;
 use crate::socket::{self, Waker};
 use crate::stats::{OrphanInfo, PeerInfo, Totals, UploadTarget};
 use crate::{Config, PeerId};
@@ -255,6 +256,15 @@ impl Network {
     }
 
     /// Counts connections: inbound, outbound.
+    /// Sends a message of any name and content to a peer, for tests; false if there is no such peer.
+    pub fn send_message(&self, peer: PeerId, name: &str, payload: &[u8]) -> bool {
+        let found = self.connector.links.all().into_iter().find(|link| link.info.id == peer);
+        if let Some(link) = &found {
+            link.send_any(&sanitize(name.as_bytes()), payload);
+        }
+        found.is_some()
+    }
+
     pub fn counts(&self) -> (usize, usize) {
         let inbound = self.connector.links.count(ConnectionKind::is_inbound);
         (inbound, self.connector.links.count(|kind| !kind.is_inbound()))

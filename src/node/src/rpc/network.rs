@@ -12,6 +12,7 @@ mod getorphantxs;
 mod getpeerinfo;
 mod mockscheduler;
 mod ping;
+mod sendmsgtopeer;
 mod setnetworkactive;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     getpeerinfo::COMMAND,
     mockscheduler::COMMAND,
     ping::COMMAND,
+    sendmsgtopeer::COMMAND,
     setnetworkactive::COMMAND,
 ];
 

@@ -1,9 +1,10 @@
-//! Commands that need no more of the node than which chain it runs.
+//! Commands that need no more of the node than which chain it runs, or nothing.
 
 mod createmultisig;
 mod deriveaddresses;
 mod getdescriptorinfo;
 mod getindexinfo;
+mod getmemoryinfo;
 mod signmessage;
 mod validateaddress;
 
@@ -19,4 +20,5 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     signmessage::VERIFY,
     signmessage::SIGN,
     getindexinfo::COMMAND,
+    getmemoryinfo::COMMAND,
 ];
