@@ -121,7 +121,10 @@ impl JsonRpc {
     pub fn answer(&self, request: &str, uri: &str, user: &str) -> String {
         let origin = jsonrpc::Origin { user, uri, peer: None };
         let (_, reply) = jsonrpc::answer(&self.registry, &self.auth, origin, request.as_bytes());
-        reply.map_or_else(|| "null".to_owned(), |reply| String::from_utf8(reply).expect("JSON is text"))
+        reply.map_or_else(
+            || "null".to_owned(),
+            |reply| String::from_utf8(jsonrpc::escape_delete(reply)).expect("JSON is text"),
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -300,8 +301,13 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
     response
 }
 
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        // The name of the status is an older one.
+        response.extensions_mut().insert(ReasonPhrase::from_static(b"Content too large"));
+    }
 fn response((status, reply): Reply) -> Response {
-    let Some(mut reply) = reply else { return plain(status, "") };
+    let Some(reply) = reply else { return plain(status, "") };
+    let mut reply = jsonrpc::escape_delete(reply);
     reply.push(b'\n');
     let mut response = Response::new(Full::new(Bytes::from(reply)));
     *response.status_mut() = status;

@@ -12,6 +12,9 @@ use super::auth::Auth;
 use super::body::{Body, Incoming, Params};
 use crate::{Registry, Request, RpcError, code};
 
+/// The last control character of ASCII.
+const DELETE: u8 = 0x7f;
+
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin<'a> {
@@ -78,6 +81,14 @@ impl Envelope {
         }
         out.push(b'}');
     }
+}
+
+/// Escapes the control character DEL, which JSON allows as it is and Bitcoin Core does not. It can be in texts only.
+pub(super) fn escape_delete(reply: Vec<u8>) -> Vec<u8> {
+    if !reply.contains(&DELETE) {
+        return reply;
+    }
+    reply.split(|byte| *byte == DELETE).collect::<Vec<_>>().join(&br"\u007f"[..])
 }
 
 fn append(out: &mut Vec<u8>, value: &Value) {
