@@ -4,7 +4,7 @@ import re
 
 from framework.rpc import fails
 from framework.scenario import main
-from framework.util import check, contains, equal, excludes
+from framework.util import check, contains, equal, excludes, wait_until
 
 SECONDS = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 
@@ -60,10 +60,29 @@ def run(t):
     t.step("microseconds, threads and source locations")
     node.stop()
     node.log.unlink()
-    node.start("-logtimemicros", "-logthreadnames", "-logsourcelocations", "-debug=rpc")
+    node.start("-logtimemicros", "-logthreadnames", "-logsourcelocations", "-debug=rpc", "-debug=http",
+               "-addnode=127.0.0.1:1")
     node.rpc.getblockcount()
+    wait_until(lambda: "connect() to 127.0.0.1:1 " in node.log_text(), "an attempt to connect")
     node.stop()
     every_line(node, rf"{SECONDS}\.\d{{6}}Z \[[\w.:-]+\] \[[\w./-]+:\d+\] \[[^\]]+\] ")
+
+    t.step("lines others wait for, of the threads they expect")
+    text = node.log_text()
+    where = r"\[[^\]]+\] \[[^\]]+\] "
+    for thread, line in (
+        ("init", r"Bitcoin Core version v31\.99\.0"), ("init", r"\[http\] Initialized HTTP server"),
+        ("init", r"\[rpc\] Starting RPC"), ("init", r"\[rpc\] Starting HTTP RPC server"),
+        ("init", "Starting HTTP server with 16 worker threads"), (r"http\.00", r"http\.00 thread start"),
+        (r"http\.15", r"http\.15 thread start"), ("init", "init message: Loading block index…"),
+        ("init", "Opened LevelDB successfully"), ("init", "Setting NODE_NETWORK in non-prune mode"),
+        ("init", "block tree size = 2"), ("init", "nBestHeight = 1"), ("init", "SetNetworkActive: true"),
+        ("init", "init message: Done loading"),
+        ("addcon", r"connect\(\) to 127\.0\.0\.1:1 failed after wait: Connection refused \(111\)"),
+        ("init", "Shutdown in progress\\.\\.\\."), ("shutoff", r"\[http\] Stopped HTTP server"),
+        ("shutoff", "Shutdown done"),
+    ):
+        check(re.search(rf"Z \[{thread}\] {where}{line}", text), f"[{thread}] {line} is missing")
 
     t.step("no time stamps; excluded categories")
     node.log.unlink()

@@ -12,6 +12,7 @@ mod format;
 mod rate;
 mod sink;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +55,7 @@ impl Log for Backend {
             return;
         }
         let thread = std::thread::current();
+        let name = THREAD_NAME.get().or(thread.name()).unwrap_or_default();
         write(Entry::new(
             category::find(record.target()),
             record.level(),
@@ -61,12 +63,22 @@ impl Log for Backend {
             record.line().unwrap_or_default(),
             // The log crate does not know the function; the module is the nearest it does.
             record.module_path().unwrap_or_default(),
-            thread.name().unwrap_or_default(),
+            name,
             record.args().to_string(),
         ));
     }
 
     fn flush(&self) {}
+}
+
+thread_local! {
+    /// What lines of this thread are marked with, if not with its name.
+    static THREAD_NAME: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Marks the lines of the calling thread with this name from now on; the system goes on to know it by its own.
+pub fn name_thread(name: &'static str) {
+    THREAD_NAME.set(Some(name));
 }
 
 /// Makes this the process's log; records are kept until [`start`]. May be called again.
@@ -113,9 +125,11 @@ pub fn enabled(category: &str, level: Level) -> bool {
     level <= Level::Info || category::find(category).is_some_and(|at| CATEGORY_STATE.will_log(at, level))
 }
 
-/// Writes a line that comes from elsewhere: the consensus engine or another process. It is filtered like any other.
+/// Writes a line that comes from elsewhere: the consensus engine or another process. It is filtered like any other. If
+/// the calling thread has a name here ([`name_thread`]), it is that one's line.
 pub fn log_line(category: &str, level: Level, file: &str, line: u32, function: &str, thread: &str, text: &str) {
     if enabled(category, level) {
+        let thread = THREAD_NAME.get().unwrap_or(thread);
         write(Entry::new(category::find(category), level, file, line, function, thread, text.to_owned()));
     }
 }

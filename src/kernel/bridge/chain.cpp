@@ -245,6 +245,7 @@ InfoEntry Engine::chain_info() const
     info.initial_block_download = chainman.IsInitialBlockDownload();
     info.size_on_disk = blockman.CalculateCurrentUsage();
     info.importing = blockman.LoadingBlocks();
+    info.block_index_size = chainman.BlockIndex().size();
     info.prune_mode = blockman.IsPruneMode();
     info.have_pruned = blockman.m_have_pruned;
     const Chainstate& chainstate{chainman.CurrentChainstate()};

@@ -84,6 +84,7 @@ impl Kernel {
             initial_block_download: info.initial_block_download,
             size_on_disk: info.size_on_disk,
             importing: info.importing,
+            block_index_size: info.block_index_size,
             coins_db_cache: info.coins_db_cache,
             coins_cache: info.coins_cache,
             prune: info.prune_mode.then_some(PruneInfo {

@@ -179,6 +179,7 @@ mod bridge {
         initial_block_download: bool,
         size_on_disk: u64,
         importing: bool,
+        block_index_size: u64,
         prune_mode: bool,
         first_stored_height: u32,
         prune_target: u64,
@@ -695,9 +696,9 @@ mod bridge {
         fn set_log_level(level: u8) -> Result<()>;
         fn set_log_category_level(name: &str, level: u8) -> Result<bool>;
         fn set_clock(time: i64) -> Result<()>;
-    }
         fn locked_memory() -> Result<LockedEntry>;
         fn malloc_state() -> Result<String>;
+    }
 }
 
 // SAFETY: an `Engine` has no thread of its own that it must be used from: every member function takes the engine's

@@ -97,6 +97,7 @@ pub struct Parties {
 pub fn run(argv: Vec<OsString>, program: Program, parties: Parties) -> ExitCode {
     common::datadir::set_private_umask();
     common::logging::install();
+    common::logging::name_thread("init");
     let start_time = common::clock::system_now();
     let (argv, parent) = match daemon::enter(argv) {
         Ok(entered) => entered,
@@ -201,8 +202,8 @@ fn start(
         connections.descriptors
     );
     checks::check_ports(args)?;
-    let wallet = match wallet {
     addresses::check_networks(args)?;
+    let wallet = match wallet {
         Some(factory) if !args.get_bool("disablewallet") => {
             Some((factory, wallet::config(args, chain, &paths.net_datadir)?))
         }
@@ -214,8 +215,8 @@ fn start(
     let server = args.get_bool("server").then(|| start_server(args)).transpose()?;
     let registry = server.as_ref().map_or_else(|| Arc::new(rpc::Registry::new()), rpc::server::Server::registry);
     running.server = server;
-    registry.add(rpc::control::commands(&registry, {
     addresses::check(args, chain, &paths.net_datadir)?;
+    registry.add(rpc::control::commands(&registry, {
         let shutdown = shutdown.clone();
         move || {
             shutdown.request();
@@ -274,6 +275,9 @@ fn start(
     running.context = Some(context.clone());
     clients.set_context(Some(context.clone()));
     let no_thread = |error: std::io::Error| format!("Cannot start a thread: {error}");
+    if args.get_int("prune") == 0 {
+        log::info!("Setting NODE_NETWORK in non-prune mode");
+    }
     running.import = Some(load::start_import(context.clone()).map_err(no_thread)?);
     running.disk = Some(context.disk.start(&context.blocks_dir, shutdown).map_err(no_thread)?);
     // Everything below looks at the tip, which a new data directory gets from the import.
@@ -289,6 +293,10 @@ fn start(
         {
             server.accompany(companion);
         }
+    }
+    if let Ok(info) = context.kernel.chain_info() {
+        log::info!("block tree size = {}", info.block_index_size);
+        log::info!("nBestHeight = {}", info.tip.height);
     }
     network::start(&context, connections.automatic)?;
     finish(args, &context, &registry);
@@ -336,9 +344,6 @@ fn start_server(args: &Args) -> Result<rpc::server::Server, Failure> {
 
 /// Opens the server to commands and tells everyone that the node is there.
 fn finish(args: &Args, context: &Arc<NodeContext>, registry: &rpc::Registry) {
-    if let Some(tip) = context.tip_watch().tip() {
-        log::info!("nBestHeight = {}", tip.height);
-    }
     registry.add(crate::rpc::commands(context.clone()));
     if let Some(wallet) = context.wallet() {
         let node = context.clone();

@@ -87,6 +87,7 @@ impl Network {
         if !errors.is_empty() {
             return Err(StartError::Listen(errors.iter().map(ListenError::to_string).collect()));
         }
+        log::info!("SetNetworkActive: {}", config.active);
         let (waker, wakened) = Waker::new()?;
         let connector = Arc::new(Connector::new(config, waker, kernel.message_start()?));
         let manager = Manager::new(connector.clone(), kernel.clone())?;
@@ -255,7 +256,6 @@ impl Network {
         found.is_some()
     }
 
-    /// Counts connections: inbound, outbound.
     /// Sends a message of any name and content to a peer, for tests; false if there is no such peer.
     pub fn send_message(&self, peer: PeerId, name: &str, payload: &[u8]) -> bool {
         let found = self.connector.links.all().into_iter().find(|link| link.info.id == peer);
@@ -265,6 +265,7 @@ impl Network {
         found.is_some()
     }
 
+    /// Counts connections: inbound, outbound.
     pub fn counts(&self) -> (usize, usize) {
         let inbound = self.connector.links.count(ConnectionKind::is_inbound);
         (inbound, self.connector.links.count(|kind| !kind.is_inbound()))

@@ -151,9 +151,12 @@ impl Server {
     pub fn bind(config: ServerConfig) -> Result<Server, ServerError> {
         // First, because a server that runs elsewhere must keep its cookie file.
         let listeners = endpoint::listen(&config.endpoints)?;
+        log::debug!(target: "http", "Initialized HTTP server");
+        log::debug!(target: "http", "set work queue of depth {}", config.work_queue);
+        log::debug!(target: "rpc", "Starting RPC");
+        log::debug!(target: "rpc", "Starting HTTP RPC server");
         let (auth, cookie) = Auth::new(&config)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        log::debug!(target: "http", "set work queue of depth {}", config.work_queue);
         log::info!("Starting HTTP server with {} worker threads", config.threads);
         let start_failed = |error: std::io::Error| {
             log::error!("cannot start the threads of the HTTP server: {error}");
@@ -208,6 +211,8 @@ impl Server {
     pub fn interrupt(&self) {
         log::debug!(target: "http", "Interrupting HTTP server");
         self.shared.rejecting.store(true, Ordering::SeqCst);
+        log::debug!(target: "rpc", "Interrupting HTTP RPC server");
+        log::debug!(target: "rpc", "Interrupting RPC");
         self.shared.registry.interrupt();
     }
 
@@ -215,7 +220,11 @@ impl Server {
     /// Does nothing the second time.
     pub fn stop(&self) {
         let Some(stop) = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        self.interrupt();
+        if !self.shared.rejecting.load(Ordering::SeqCst) {
+            self.interrupt();
+        }
+        log::debug!(target: "rpc", "Stopping HTTP RPC server");
+        log::debug!(target: "http", "Stopping HTTP server");
         log::debug!(target: "http", "Waiting for HTTP worker threads to exit");
         self.shared.workers.stop();
         // An error means the network thread is gone already.
@@ -224,6 +233,7 @@ impl Server {
             log::error!("the thread of the HTTP server panicked");
         }
         drop(stop.cookie);
+        log::debug!(target: "rpc", "RPC stopped.");
         log::debug!(target: "http", "Stopped HTTP server");
     }
 }

@@ -138,6 +138,8 @@ pub struct ChainInfo {
     pub size_on_disk: u64,
     /// Block files are being read in (`-reindex`, `-loadblock`).
     pub importing: bool,
+    /// Entries of the block index, all branches and headers without blocks included.
+    pub block_index_size: u64,
     /// Bytes of memory the coins database may take.
     pub coins_db_cache: u64,
     /// Bytes of memory coins that are not written yet may take.

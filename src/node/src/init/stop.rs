@@ -42,6 +42,7 @@ impl Running {
             server.interrupt();
         }
         log::info!("Shutdown in progress...");
+        common::logging::name_thread("shutoff");
         ui::on_progress(None);
         if let Some(server) = server {
             server.stop();

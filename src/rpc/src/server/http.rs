@@ -55,6 +55,7 @@ pub(super) fn start(
         listeners.into_iter().map(tokio::net::TcpListener::from_std).collect::<io::Result<Vec<_>>>()?
     };
     std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+        log::info!("http thread start");
         runtime.spawn(accompany(companions));
         runtime.block_on(async {
             run(listeners, shared.clone(), closed).await;
@@ -64,6 +65,7 @@ pub(super) fn start(
                 log::warn!("Timeout waiting for commands of the wallet process, continuing shutdown");
             }
         });
+        log::info!("http thread exit");
     })
 }
 
@@ -118,6 +120,7 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut clos
         }
     }
     drop(listener);
+    log::debug!(target: "http", "Waiting for HTTP clients to disconnect gracefully");
     let all = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(STOP_LIMIT, all).await.is_err() {
         log::warn!("Timeout waiting for HTTP clients to disconnect gracefully, continuing shutdown");
@@ -298,13 +301,13 @@ fn plain(status: StatusCode, text: &'static str) -> Response {
     if status != StatusCode::NO_CONTENT {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=ISO-8859-1"));
     }
-    response
-}
-
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         // The name of the status is an older one.
         response.extensions_mut().insert(ReasonPhrase::from_static(b"Content too large"));
     }
+    response
+}
+
 fn response((status, reply): Reply) -> Response {
     let Some(reply) = reply else { return plain(status, "") };
     let mut reply = jsonrpc::escape_delete(reply);

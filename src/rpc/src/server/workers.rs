@@ -81,11 +81,14 @@ impl Workers {
         let workers = Workers { queue, limit, threads: Mutex::default() };
         for number in 0..threads {
             let queue = workers.queue.clone();
-            let thread = std::thread::Builder::new().name(format!("http_pool_{number}")).spawn(move || {
+            let name = format!("http.{number:02}");
+            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+                log::info!("{name} thread start");
                 let mut handover: Handover = Box::new(|| {});
                 while let Some(job) = queue.next(number, handover) {
                     handover = job();
                 }
+                log::info!("{name} thread exit");
             })?;
             workers.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
