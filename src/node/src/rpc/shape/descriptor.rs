@@ -4,6 +4,7 @@
 //! out and derived here ([`key`]), and rust-miniscript parses the rest with fixed keys in their place.
 
 mod key;
+mod place;
 
 use std::str::FromStr;
 
@@ -71,6 +72,7 @@ pub(crate) fn parse(text: &str, network: Network, need_checksum: bool) -> Result
 
 impl Descriptor {
     fn parse(text: &str, network: Network) -> Result<Self, DescriptorError> {
+        place::check(text)?;
         let kind = NetworkKind::from(network);
         let inner = |name: &str| {
             text.strip_prefix(name).and_then(|rest| rest.strip_prefix('(')).and_then(|rest| rest.strip_suffix(')'))
@@ -90,12 +92,14 @@ impl Descriptor {
             Form::RawTr(one_key("rawtr", key, true)?)
         } else {
             let taproot = text.starts_with("tr(");
-            Form::Other { pieces: cut_out_keys(text, kind, taproot)?, taproot }
+            let pieces = cut_out_keys(text, kind, taproot)?;
+            place::check_multisig(text)?;
+            Form::Other { pieces, taproot }
         };
         let descriptor = Descriptor { form, network, secp: Secp256k1::new() };
         if let Form::Other { pieces, taproot } = &descriptor.form {
             let sample = fill(pieces, |key| key.sample(&descriptor.secp).to_expr(*taproot));
-            library_parse(&sample).map_err(DescriptorError)?;
+            library_script(&sample).map_err(DescriptorError)?;
         }
         Ok(descriptor)
     }
@@ -147,8 +151,8 @@ impl Descriptor {
     /// Returns the scripts at `index`: one, or those of `combo` (pk, pkh and, for compressed keys, wpkh, sh(wpkh)).
     pub(crate) fn expand(&self, index: u32) -> Result<Vec<Expanded>, Underivable> {
         let library = |text: &str| {
-            let parsed = library_parse(text).expect("the same form was parsed with other keys");
-            Expanded { script: parsed.script_pubkey(), desc: with_checksum(text) }
+            let script = library_script(text).expect("the same form was parsed with other keys");
+            Expanded { script, desc: with_checksum(text) }
         };
         Ok(match &self.form {
             Form::Script(script, _) => {
@@ -191,13 +195,16 @@ fn raw_taproot(key: &DerivedKey) -> ScriptBuf {
     Script::from_bytes(&bytes).to_owned()
 }
 
-fn library_parse(text: &str) -> Result<miniscript::Descriptor<DefiniteDescriptorKey>, String> {
-    let name = text.split('(').next().unwrap_or_default();
-    if !text.contains('(') || !matches!(name, "pk" | "pkh" | "wpkh" | "sh" | "wsh" | "tr" | "multi" | "sortedmulti") {
-        return Err(format!("'{name}' is not a valid descriptor function"));
-    }
+/// Returns the output script of a descriptor with fixed keys.
+fn library_script(text: &str) -> Result<ScriptBuf, String> {
     // The library reads hardened steps with an apostrophe as well as with an h.
-    miniscript::Descriptor::from_str(text).map_err(|error| error.to_string())
+    let parse =
+        |text: &str| miniscript::Descriptor::<DefiniteDescriptorKey>::from_str(text).map_err(|error| error.to_string());
+    if text.starts_with("sortedmulti(") {
+        // It knows this one only inside another.
+        return parse(&format!("sh({text})"))?.explicit_script().map_err(|error| error.to_string());
+    }
+    Ok(parse(text)?.script_pubkey())
 }
 
 fn fill(pieces: &[Piece], key_text: impl Fn(&KeyExpr) -> String) -> String {
@@ -214,6 +221,10 @@ fn fill(pieces: &[Piece], key_text: impl Fn(&KeyExpr) -> String) -> String {
 /// keys in it.
 pub(crate) fn infer_witness_script(script: &Script) -> Option<String> {
     use miniscript::{Miniscript, Segwitv0};
+    // What nobody can spend the library holds for more than may be spent.
+    if script.as_bytes() == [0] {
+        return Some("wsh(0)".to_owned());
+    }
     let text = Miniscript::<bitcoin::PublicKey, Segwitv0>::decode(script).ok()?.to_string();
     // A key of which only the hash is known is not descriptor language.
     (!text.contains("expr_raw_pk")).then(|| format!("wsh({text})"))
@@ -426,6 +437,8 @@ mod tests {
         check(&format!("rawtr({})", &KEY[2..]), &[&format!("5120{}", &KEY[2..])]);
         check(&format!("tr({})", &KEY[2..]), &["5120da4710964f7852695de2da025290e24af6d8c281de5a0b902b7135fd9fd74d21"]);
         check(&format!("multi(1,{KEY})"), &[&format!("5121{KEY}51ae")]);
+        let other = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+        check(&format!("sortedmulti(2,{other},{KEY})"), &[&format!("5221{KEY}21{other}52ae")]);
         assert_eq!(one(&format!("wsh(and_v(v:pk({KEY}),after(2)))")).expand(0).expect("fixed keys").len(), 1);
         assert_eq!(one(&format!("tr({},{{pk({KEY}),pk({TPUB}/*)}})", &KEY[2..])).expand(7).expect("normal").len(), 1);
         let multipath = parse(&format!("pkh({TPUB}/<0;1>/*)"), Network::Regtest, false).expect("two paths");
@@ -443,7 +456,14 @@ mod tests {
         check("raw(5)", "Raw script is not hex");
         check("addr(x)", "Address is not valid");
         check("1234", "'1234' is not a valid descriptor function");
-        check("nope(1)", "'nope' is not a valid descriptor function");
+        check("nope(1)", "'nope(1)' is not a valid descriptor function");
+        check(&format!("wpkh({KEY}"), &format!("'wpkh({KEY}' is not a valid descriptor function"));
+        check(&format!("sh(sh(pkh({KEY})))"), "Can only have sh() at top level");
+        check("multi(4,x)", "Multi: key 'x' is not valid");
+        check(
+            &format!("multi(4,{KEY},{KEY},{KEY},{KEY})"),
+            "Cannot have 4 pubkeys in bare multisig; only at most 3 pubkeys",
+        );
         check("pkh(x)", "pkh(): key 'x' is not valid");
         check("pkh()", "pkh(): No key provided");
         check("wsh(multi(1, 02))", "Multi: Key ' 02' is invalid due to whitespace");
