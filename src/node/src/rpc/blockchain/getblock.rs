@@ -10,11 +10,13 @@ use crate::rpc::support::{block_and_undo, engine_error, find_block};
 macro_rules! block_doc {
     ($tx:expr) => {
         header_doc!(
-            Res::num("strippedsize", "Serialized size without witnesses"),
-            Res::num("size", "Serialized size"),
-            Res::num("weight", "Weight (BIP141)"),
-            COINBASE_DOC,
-            Res::arr("tx", "The transactions", $tx)
+            [
+                Res::num("size", "Serialized size"),
+                Res::num("strippedsize", "Serialized size without witnesses"),
+                Res::num("weight", "Weight (BIP141)"),
+                COINBASE_DOC
+            ],
+            [Res::arr("tx", "The transactions", $tx)]
         )
     };
 }

@@ -52,7 +52,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     args: &[Arg::new(
         "blockhash",
         ArgType::StrHex,
-        Default::Hint("hash of current chain tip"),
+        Default::Hint("\"hash of current chain tip\""),
         "The block as of which to answer",
     )],
     description: "Returns the state of consensus rule changes. Those in force since genesis are not among them.",

@@ -25,7 +25,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     ],
     description: "Returns an unspent output.",
     result: &[
-        Res::none().when("If there is none"),
+        Res::none().when("If the UTXO was not found"),
         Res::obj(
             "",
             "",

@@ -38,9 +38,9 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
             Res::num("bogosize", "A measure of the set's size that does not depend on the database"),
             Res::hex("hash_serialized_3", "The hash over the set (only for hash_type 'hash_serialized_3')").optional(),
             Res::hex("muhash", "The hash over the set (only for hash_type 'muhash')").optional(),
+            Res::num("transactions", "Number of transactions with unspent outputs (not from an index)").optional(),
+            Res::num("disk_size", "Bytes of the chain state on disk (not from an index)").optional(),
             Res::amount("total_amount", "Sum of all values, in BTC"),
-            Res::num("transactions", "Number of transactions with unspent outputs"),
-            Res::num("disk_size", "Bytes of the chain state on disk"),
         ],
     )],
     examples: &[

@@ -13,13 +13,15 @@ use crate::rpc::support::{block_and_undo, engine_error};
 macro_rules! result_doc {
     ($vin:expr $(, $extra:expr)*) => {
         transaction_doc!(
-            $vin,
-            Res::bool("in_active_chain", "Whether the block given is on the active chain (only with blockhash)").optional(),
-            Res::hex("hex", "The serialized transaction in hex"),
-            Res::hex("blockhash", "Hash of its block").optional(),
-            Res::num("confirmations", "Number of confirmations").optional(),
-            Res::time("time", "Same as blocktime").optional(),
-            Res::time("blocktime", "Time of its block, in Unix seconds").optional()
+            [
+                Res::bool("in_active_chain", "Whether the block given is on the active chain (only with blockhash)").optional(),
+                Res::hex("blockhash", "Hash of its block").optional(),
+                Res::num("confirmations", "Number of confirmations").optional(),
+                Res::time("blocktime", "Time of its block, in Unix seconds").optional(),
+                Res::num("time", "Same as blocktime").optional(),
+                Res::hex("hex", "The serialized transaction in hex")
+            ],
+            $vin
             $(, $extra)*
         )
     };

@@ -42,7 +42,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
         Arg::new(
             "sighashtype",
             ArgType::Str,
-            Default::Hint("DEFAULT for Taproot, ALL otherwise"),
+            Default::Hint("\"DEFAULT for Taproot, ALL otherwise\""),
             "What signatures cover: \"DEFAULT\", \"ALL\", \"NONE\", \"SINGLE\", \"ALL|ANYONECANPAY\", \
              \"NONE|ANYONECANPAY\" or \"SINGLE|ANYONECANPAY\"",
         ),

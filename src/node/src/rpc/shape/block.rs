@@ -181,16 +181,19 @@ fn coinbase_json(tx: &Transaction) -> Value {
     Value::Object(out)
 }
 
-/// Describes the fields of a header object; the arguments are further fields.
+/// Describes the fields of a header object; the arguments are further fields: of the block, and of its content.
 macro_rules! header_doc {
-    ($($extra:expr),*) => {
+    () => { header_doc!([], []) };
+    ([$($block:expr),*], [$($content:expr),*]) => {
         &[
             rpc::Res::hex("hash", "The block's hash"),
             rpc::Res::num("confirmations", "Blocks of the active chain from this one on, or -1 if it is not on it"),
+            $($block,)*
             rpc::Res::num("height", "The height"),
             rpc::Res::num("version", "The version"),
             rpc::Res::hex("versionHex", "The version in hex"),
             rpc::Res::hex("merkleroot", "The merkle root"),
+            $($content,)*
             rpc::Res::time("time", "The block time, in Unix seconds"),
             rpc::Res::time("mediantime", "The median time past, in Unix seconds"),
             rpc::Res::num("nonce", "The nonce"),
@@ -201,7 +204,6 @@ macro_rules! header_doc {
             rpc::Res::num("nTx", "Number of transactions"),
             rpc::Res::hex("previousblockhash", "Hash of the previous block, if there is one").optional(),
             rpc::Res::hex("nextblockhash", "Hash of the next block of the active chain, if there is one").optional(),
-            $($extra),*
         ]
     };
 }

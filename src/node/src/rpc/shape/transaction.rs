@@ -259,10 +259,11 @@ macro_rules! input_doc {
     };
 }
 
-/// Describes the fields of a transaction object; the arguments are the inputs' description and further fields.
+/// Describes the fields of a transaction object; the arguments are fields before, the inputs' description and fields after.
 macro_rules! transaction_doc {
-    ($vin:expr $(, $extra:expr)*) => {
+    ([$($before:expr),*], $vin:expr $(, $extra:expr)*) => {
         &[
+            $($before,)*
             rpc::Res::hex("txid", "The transaction id"),
             rpc::Res::hex("hash", "The hash with the witness; differs from txid only if there is one"),
             rpc::Res::num("size", "Serialized size"),
@@ -279,6 +280,7 @@ macro_rules! transaction_doc {
             $($extra),*
         ]
     };
+    ($vin:expr $(, $extra:expr)*) => { transaction_doc!([], $vin $(, $extra)*) };
 }
 pub(crate) use transaction_doc;
 
