@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn bits_come_out_in_order() {
         let mut bits = Bits::default();
-        let bit = |n: usize| n % 3 == 0 || n % 7 == 1;
+        let bit = |n: usize| n.is_multiple_of(3) || n % 7 == 1;
         for n in 0..1000 {
             bits.push(bit(n));
             if n >= 200 {
