@@ -3,6 +3,7 @@
 import struct
 
 from framework.p2p import Peer, count, version, wait_for_peers
+from framework.rpc import fails
 from framework.scenario import main
 from framework.util import check, equal
 
@@ -71,12 +72,26 @@ def run(t):
         check(peer.is_closed(), "closed")
     wait_for_peers(node, 0)
 
+    t.step("a message of any name and content, for tests")
+    peer = Peer(node)
+    number = node.rpc.getpeerinfo()[0]["id"]
+    equal(node.rpc.sendmsgtopeer(number, "frob", "aabb"), {})
+    equal(peer.wait_for("frob"), b"\xaa\xbb")
+    equal(node.rpc.sendmsgtopeer(number, "addr", ""), {})
+    equal(peer.wait_for("addr"), b"")
+    fails(-1, "Error: Could not send message to peer", node.rpc.sendmsgtopeer, number + 100, "addr", "FF")
+    fails(-8, "Error: msg_type too long, max length is 12", node.rpc.sendmsgtopeer, number, "long_msg_type", "FF")
+    fails(-8, "Error parsing input for msg", node.rpc.sendmsgtopeer, number, "addr", "x")
+    peer.close()
+    wait_for_peers(node, 0)
+
     t.step("only a list of addresses that can be read makes a peer one that relays them")
     address = struct.pack("<IQ", 0, 9) + bytes(10) + b"\xff\xff\x01\x02\x03\x04" + struct.pack(">H", 8333)
     address_v2 = struct.pack("<I", 0) + b"\x09\x01\x04\x01\x02\x03\x04" + struct.pack(">H", 8333)
+    wrong = struct.pack("<I", 0) + b"\x09\x01\x05\x01\x02\x03\x04\x05" + struct.pack(">H", 8333)
     future = struct.pack("<I", 0) + b"\x09\x63\x03abc" + struct.pack(">H", 8333)
     for name, payload, relays in [("addr", count(2) + address, False), ("addr", count(2) + address * 2, True),
-                                  ("addrv2", count(2) + address_v2, False), ("addrv2", count(1) + address, False),
+                                  ("addrv2", count(2) + address_v2, False), ("addrv2", count(1) + wrong, False),
                                   ("addrv2", count(2) + address_v2 + future, True)]:
         peer = Peer(node)
         peer.send(name, payload)

@@ -10,12 +10,12 @@ COMMANDS = """
 help stop uptime getrpcinfo getblockchaininfo getblockcount getbestblockhash getblockhash getblock getblockheader
 getchaintips getdifficulty getmempoolinfo getrawmempool getmempoolentry getrawtransaction sendrawtransaction
 testmempoolaccept decoderawtransaction gettxout scantxoutset submitblock validateaddress getnetworkinfo getpeerinfo
-logging createwallet loadwallet unloadwallet listwallets getwalletinfo getnewaddress getaddressinfo getbalance
+logging getmemoryinfo createwallet loadwallet unloadwallet listwallets getwalletinfo getnewaddress getaddressinfo getbalance
 getbalances listunspent sendtoaddress gettransaction listtransactions importdescriptors listdescriptors encryptwallet
 walletpassphrase walletlock rescanblockchain
 """.split()
 HIDDEN = "generatetoaddress generateblock generatetodescriptor invalidateblock reconsiderblock setmocktime " \
-         "syncwithvalidationinterfacequeue echo echojson".split()
+         "syncwithvalidationinterfacequeue echo echojson sendmsgtopeer".split()
 
 
 def wrong_type(where, found, expected):
@@ -79,6 +79,13 @@ def run(t):
     fails(-3, wrong_type("Position 1 (height)", "string", "number"), rpc.getblockhash, height="0")
     duplicate = b'{"id":1,"method":"echo","params":{"args":["a"],"args":["b"]}}'
     equal(rpc.request(duplicate)[1]["error"], {"code": -8, "message": "Parameter args specified multiple times"})
+
+    t.step("how memory is used")
+    locked = rpc.getmemoryinfo()["locked"]
+    check(locked["used"] > 0 and locked["chunks_used"] > 0 and locked["locked"] <= locked["total"], locked)
+    equal(locked["used"] + locked["free"], locked["total"])
+    contains(rpc.getmemoryinfo("mallocinfo"), re.compile('^<malloc version="1">'))
+    fails(-8, "unknown mode foobar", rpc.getmemoryinfo, mode="foobar")
 
     t.step("values pass through unchanged")
     values = ["text", 5, True, None, [1, [2]], {"b": 1, "a": {}}, "é\u2028\n\"\\"]

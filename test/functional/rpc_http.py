@@ -100,8 +100,8 @@ def run(t):
     equal(answers.count(b'"result":0'), 2, "answers")
 
     t.step("control characters are escaped, the one past ASCII's letters too")
-    body = b'{"method":"echo","params":["a\\u0000\\u007f\\u0080\x7f"]}'
-    equal(rpc.http("POST", body)[2], '{"result":["a\\u0000\\u007f\x80\\u007f"],"error":null,"id":null}\n')
+    body = b'{"method":"echo","id":1,"params":["a\\u0000\\u007f\\u0080\x7f"]}'
+    equal(rpc.http("POST", body)[2], '{"result":["a\\u0000\\u007f\x80\\u007f"],"error":null,"id":1}\n')
 
     t.step("too big: announced, and sent in chunks")
     contains(raw(node, head(node, 32 * 1024 * 1024 + 1)).decode(), "HTTP/1.1 413 Content too large\r\n")
