@@ -47,6 +47,8 @@ def run(t):
     peer = Peer(node, handshake=False)
     peer.send("version", version())
     equal(struct.unpack("<I", peer.wait_for("version")[:4]), (70017,))
+    peer.send("verack")
+    equal(struct.unpack("<I", peer.wait_for("getheaders")[:4]), (70016,), "before a locator it stays what it was")
     peer.close()
 
     t.step("features nobody knows are passed over")

@@ -6,13 +6,15 @@ use bitcoin::{BlockHash, VarInt};
 use kernel::{BlockIndex, BlockVerdict, DirectFetch, HeadersFault, HeadersVerdict, InvalidKind};
 
 use super::{Fault, Manager};
+use crate::PeerId;
 use crate::peer::{ChainSync, HeadersSync};
 use crate::permissions::Permissions;
 use crate::presync::{Presync, Step};
 use crate::time::{self, Time};
 use crate::wire::{self, WireError};
-use crate::{PROTOCOL_VERSION, PeerId};
 
+/// Version in front of a locator: a constant, whatever version is spoken.
+const LOCATOR_VERSION: u32 = 70_016;
 /// Most headers of a message.
 pub(super) const MAX_HEADERS: usize = 2000;
 /// Bytes of an entry: the header, and the number of transactions.
@@ -77,7 +79,7 @@ impl Manager {
         if peer.headers_asked.is_some_and(|asked| now.saturating_sub(asked) <= RESPONSE_TIME) {
             return false;
         }
-        let mut payload = wire::encoded(&PROTOCOL_VERSION);
+        let mut payload = wire::encoded(&LOCATOR_VERSION);
         payload.extend(wire::encoded_list(locator));
         wire::put(&mut payload, &BlockHash::all_zeros());
         peer.send("getheaders", &payload);
@@ -429,7 +431,7 @@ mod tests {
     #[test]
     fn locators_are_bounded() {
         let bytes = |count: usize| {
-            let mut bytes = wire::encoded(&PROTOCOL_VERSION);
+            let mut bytes = wire::encoded(&LOCATOR_VERSION);
             bytes.extend(wire::encoded_list(&vec![BlockHash::all_zeros(); count]));
             wire::put(&mut bytes, &BlockHash::all_zeros());
             bytes
