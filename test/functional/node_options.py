@@ -141,7 +141,7 @@ def run(t):
     elsewhere = "192.0.2.1:1024"
     node.refuses_to_start(f"Error: Unable to bind to {elsewhere} on this computer (bind returned error Cannot assign "
                           "requested address (99))\nError: Failed to listen on any port. Use -listen=0 if you want "
-                          "this.", "-listen=1", f"-bind={elsewhere}")
+                          "this.", "-listen=1", f"-bind={elsewhere}", "-bind=192.0.2.2:1024")
 
     t.step("an option whose capability is not there is accepted, and the log says so")
     node.start("-txindex", "-natpmp=0", "-bantime=5", "-zmqpubrawtxhwm=7", "-nofixedseeds", "-discover")

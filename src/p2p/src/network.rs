@@ -12,7 +12,7 @@ use kernel::Kernel;
 use crate::connect::{self, Connector};
 use crate::inbox::Work;
 use crate::link::ConnectionKind;
-use crate::listen::{self, ListenError};
+use crate::listen;
 use crate::manager::Manager;
 use crate::message_type::sanitize;
 use crate::socket::{self, Waker};
@@ -22,9 +22,9 @@ use crate::{Config, PeerId};
 /// Why the network cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No address can be listened on; the texts say why not.
+    /// An address cannot be listened on; the text says why not.
     #[error("Failed to listen on any port. Use -listen=0 if you want this.")]
-    Listen(Vec<String>),
+    Listen(String),
     /// The system has no thread or socket left.
     #[error("cannot start the network: {0}")]
     System(#[from] std::io::Error),
@@ -76,16 +76,12 @@ impl Network {
     /// Opens the sockets and starts the threads.
     pub fn start(config: Config, kernel: Kernel) -> Result<Network, StartError> {
         let mut listeners = Vec::new();
-        let mut errors = Vec::new();
         for bind in &config.binds {
             match listen::open(*bind) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) if bind.optional => log::debug!(target: "net", "{error}"),
-                Err(error) => errors.push(error),
+                Err(error) => return Err(StartError::Listen(error.to_string())),
             }
-        }
-        if !errors.is_empty() {
-            return Err(StartError::Listen(errors.iter().map(ListenError::to_string).collect()));
         }
         log::info!("SetNetworkActive: {}", config.active);
         let (waker, wakened) = Waker::new()?;

@@ -17,11 +17,8 @@ pub(super) fn start(context: &NodeContext, automatic: i64) -> Result<(), Failure
             Ok(())
         }
         Err(error) => {
-            if let StartError::Listen(reasons) = &error {
-                for reason in reasons {
-                    log::error!("{reason}");
-                    ui::error(reason);
-                }
+            if let StartError::Listen(reason) = &error {
+                ui::error(reason);
             }
             Err(Failure::Error(error.to_string()))
         }
