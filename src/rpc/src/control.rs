@@ -93,6 +93,9 @@ mod tests {
         assert_eq!(off["qt"], json!(false));
         let error = call(&registry, "logging", json!([["abc"]])).expect_err("no category");
         assert_eq!((error.code, error.message.as_str()), (-8, "unknown logging category abc"));
+        let help = call(&registry, "help", json!(["logging"])).unwrap();
+        let list = format!("The valid logging categories are: {}\n", common::logging::CATEGORIES.join(", "));
+        assert!(help.as_str().unwrap().contains(&list), "{help}");
     }
 
     #[test]

@@ -23,7 +23,10 @@ pub(super) static COMMANDS: &[Command<Control>] = &[Command {
         )]),
     ],
     description: "Returns which categories are logged in detail, after adding \"include\" and then taking away \
-                  \"exclude\".\nA category in both ends up not being logged.",
+                  \"exclude\".\nA category in both ends up not being logged.\nThe valid logging categories are: addrman, bench, blockstorage, cmpctblock, coindb, \
+                  estimatefee, http, i2p, ipc, kernel, leveldb, mempool, mempoolrej, net, privatebroadcast, \
+                  proxy, prune, qt, rand, reindex, rpc, scan, selectcoins, tor, txpackages, txreconciliation, \
+                  validation, walletdb, zmq",
     result: &[Res::obj_dyn("", "Categories as keys", &[Res::bool("category", "Whether it is logged in detail")])],
     examples: &[
         example_cli!("logging", "'[\"all\"]' '[\"http\"]'"),
