@@ -15,7 +15,7 @@ REFUSED = "RPC User reader not allowed to call method x"
 def talk(node):
     """A peer comes and goes; returns what was logged meanwhile, and the peer's address."""
     start = node.log.stat().st_size
-    with node.logs("receive version message: /test/: version 70016"):
+    with node.logs("receive version message: /test/: version 70017"):
         peer = Peer(node)
         port = peer.socket.getsockname()[1]
         peer.close()
@@ -43,7 +43,7 @@ def run(t):
     excludes(text, "peeraddr=")
     node.restart(*node.LISTEN, "-debug=net", "-logips")
     text, address = talk(node)
-    contains(text, re.compile(rf"receive version message: /test/: version 70016, .* peer=0, peeraddr={address}$", re.M))
+    contains(text, re.compile(rf"receive version message: /test/: version 70017, .* peer=0, peeraddr={address}$", re.M))
     node.stop()
 
     t.step("-loglevelalways puts category and level before every line")
