@@ -48,6 +48,15 @@ def run(t):
     equal(rpc.help("stop").splitlines()[0], "stop")
     equal(rpc.help("nosuch"), "help: unknown command: nosuch")
 
+    t.step("help of results: in full once, then what is different; nothing of what is not shown unless asked for")
+    text = rpc.help("getblock")
+    equal(text.count('"merkleroot"'), 1)
+    contains(text, re.compile(r'verbosity = 2\):\n\{ .*\n  \.\.\., .*verbosity = 1\n  "tx" : \['))
+    equal(rpc.help("getrawtransaction").count('"prevout"'), 1)
+    for command in ("getmempoolentry", "getrawmempool", "getmempoolancestors"):
+        check("bip125-replaceable" not in rpc.help(command), f"help {command}")
+    check("fullrbf" not in rpc.help("getmempoolinfo"), "help getmempoolinfo")
+
     t.step("wrong count: the help text under code -1")
     fails(-1, rpc.help("getblockhash"), rpc.getblockhash)
     fails(-1, rpc.help("getblockhash"), rpc.getblockhash, 0, 1)

@@ -170,6 +170,27 @@ impl Res {
         self
     }
 
+    /// Elides all fields but those at the positions in `keep`; the first is shown as `...` with `text`, if there is any.
+    pub const fn elide<const N: usize, const K: usize>(
+        mut fields: [Res; N],
+        keep: [usize; K],
+        text: &'static str,
+    ) -> [Res; N] {
+        let mut at = 0;
+        while at < N {
+            let (mut kept, mut next) = (false, 0);
+            while next < K {
+                kept |= keep[next] == at;
+                next += 1;
+            }
+            if !kept {
+                fields[at] = if at == 0 && !text.is_empty() { fields[at].summary(text) } else { fields[at].elided() };
+            }
+            at += 1;
+        }
+        fields
+    }
+
     fn json_type(&self) -> Option<&'static str> {
         match self.kind {
             ResType::Any => None,
@@ -245,6 +266,15 @@ mod tests {
 
     const DOC: Res =
         Res::obj("", "", &[Res::num("n", ""), Res::str("s", "").optional(), Res::arr("a", "", &[Res::hex("", "")])]);
+
+    #[test]
+    fn fields_are_elided() {
+        let fields = Res::elide([Res::num("a", ""), Res::num("b", ""), Res::num("c", "")], [1], "as above");
+        let shown = fields.map(|field| field.elision);
+        assert_eq!(shown, [Elision::Summary("as above"), Elision::Shown, Elision::Skipped]);
+        let silent = Res::elide([Res::num("a", ""), Res::num("b", "")], [1], "");
+        assert_eq!(silent.map(|field| field.elision), [Elision::Skipped, Elision::Shown]);
+    }
 
     #[test]
     fn differences_from_the_description() {

@@ -21,6 +21,24 @@ macro_rules! block_doc {
     };
 }
 
+/// Where `tx` is in the description of a block; `fee`, `vin` in that of a transaction; `prevout` in that of an input.
+const TX: usize = 10;
+const FEE_AT: usize = 9;
+const VIN: usize = 7;
+const PREVOUT: usize = 6;
+
+const WITH_TRANSACTIONS: &[Res] =
+    &Res::elide(*block_doc!(&[Res::obj("", "", TRANSACTION)]), [TX], "Same as for verbosity = 1");
+const TRANSACTION: &[Res] = &Res::elide(
+    *transaction_doc!(INPUT_DOC, FEE, HEX),
+    [FEE_AT],
+    "The transaction as getrawtransaction has it, in place of its id",
+);
+const WITH_PREVOUTS: &[Res] =
+    &Res::elide(*block_doc!(&[Res::obj("", "", TRANSACTION_WITH_PREVOUTS)]), [TX], "Same as for verbosity = 2");
+const TRANSACTION_WITH_PREVOUTS: &[Res] = &Res::elide(*transaction_doc!(INPUT, FEE, HEX), [VIN], "");
+const INPUT: &[Res] = &Res::elide(*INPUT_WITH_PREVOUT_DOC, [PREVOUT], "Same as for verbosity = 2");
+
 const FEE: Res = Res::amount("fee", "The fee in BTC (only if undo data is at hand)").optional();
 const HEX: Res = Res::hex("hex", "The serialized transaction in hex");
 
@@ -43,10 +61,8 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     result: &[
         Res::hex("", "The serialized block in hex").when("for verbosity = 0"),
         Res::obj("", "", block_doc!(&[Res::hex("", "The transaction id")])).when("for verbosity = 1"),
-        Res::obj("", "", block_doc!(&[Res::obj("", "", transaction_doc!(INPUT_DOC, FEE, HEX))]))
-            .when("for verbosity = 2"),
-        Res::obj("", "", block_doc!(&[Res::obj("", "", transaction_doc!(INPUT_WITH_PREVOUT_DOC, FEE, HEX))]))
-            .when("for verbosity = 3"),
+        Res::obj("", "", WITH_TRANSACTIONS).when("for verbosity = 2"),
+        Res::obj("", "", WITH_PREVOUTS).when("for verbosity = 3"),
     ],
     examples: &[
         example_cli!("getblock", "\"00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09\""),

@@ -35,6 +35,19 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
             Res::time("mediantime", "The tip's median time past, in Unix seconds"),
             Res::num("verificationprogress", "Estimated share of the chain that is verified, 0 to 1"),
             Res::bool("initialblockdownload", "Whether the node still catches up with the network (an estimate)"),
+            Res::obj(
+                "backgroundvalidation",
+                "What validates the blocks before a snapshot, of which there is none yet",
+                &[
+                    Res::num("snapshotheight", "Height of the snapshot"),
+                    Res::num("blocks", "Height of the last block validated"),
+                    Res::str("bestblockhash", "Its hash"),
+                    Res::time("mediantime", "Its median time past, in Unix seconds"),
+                    Res::num("verificationprogress", "Estimated share of the chain that is verified, 0 to 1"),
+                    Res::hex("chainwork", "Work of the chain up to it"),
+                ],
+            )
+            .optional(),
             Res::hex("chainwork", "Work of the active chain"),
             Res::num("size_on_disk", "Estimated bytes of block and undo files"),
             Res::bool("pruned", "Whether blocks are pruned"),

@@ -10,6 +10,9 @@ use crate::rpc::shape::script;
 use crate::rpc::shape::transaction::SCRIPT_DOC;
 use crate::rpc::support::{engine_error, tip};
 
+/// The type stands before the address here.
+const SCRIPT: &[Res] = &[SCRIPT_DOC[0], SCRIPT_DOC[1], SCRIPT_DOC[2], SCRIPT_DOC[4], SCRIPT_DOC[3]];
+
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "gettxout",
     category: "blockchain",
@@ -33,7 +36,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
                 Res::hex("bestblock", "Hash of the tip"),
                 Res::num("confirmations", "Number of confirmations"),
                 Res::amount("value", "The value in BTC"),
-                Res::obj("scriptPubKey", "", SCRIPT_DOC),
+                Res::obj("scriptPubKey", "", SCRIPT),
                 Res::bool("coinbase", "Created by a coinbase"),
             ],
         )

@@ -41,6 +41,28 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
             Res::num("transactions", "Number of transactions with unspent outputs (not from an index)").optional(),
             Res::num("disk_size", "Bytes of the chain state on disk (not from an index)").optional(),
             Res::amount("total_amount", "Sum of all values, in BTC"),
+            Res::amount("total_unspendable_amount", "Sum of what can never be spent (only from an index)").optional(),
+            Res::obj(
+                "block_info",
+                "What the block changed (only from an index)",
+                &[
+                    Res::amount("prevout_spent", "Sum of the outputs spent"),
+                    Res::amount("coinbase", "Sum of the coinbase's outputs"),
+                    Res::amount("new_outputs_ex_coinbase", "Sum of the other new outputs"),
+                    Res::amount("unspendable", "Sum of the outputs that can never be spent"),
+                    Res::obj(
+                        "unspendables",
+                        "These by reason",
+                        &[
+                            Res::amount("genesis_block", "The genesis block's"),
+                            Res::amount("bip30", "Overwritten by a transaction with the same id (BIP30)"),
+                            Res::amount("scripts", "Scripts that cannot be satisfied"),
+                            Res::amount("unclaimed_rewards", "Fees and subsidy the coinbase left"),
+                        ],
+                    ),
+                ],
+            )
+            .optional(),
         ],
     )],
     examples: &[

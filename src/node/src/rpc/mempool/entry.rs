@@ -34,7 +34,8 @@ pub(super) const DOC: &[Res] = &[
     Res::arr("spentby", "Unconfirmed transactions that spend from it", &[Res::hex("transactionid", "Child's id")]),
     Res::bool("unbroadcast", "Whether no peer has asked for it yet"),
     Res::bool("bip125-replaceable", "Whether it or an ancestor signals BIP125 (only with `-deprecatedrpc=bip125`)")
-        .optional(),
+        .optional()
+        .elided(),
 ];
 
 /// An entry as it is shown.

@@ -30,7 +30,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
             Res::num("limitclustercount", "Most transactions of a cluster"),
             Res::num("limitclustersize", "Most virtual bytes of a cluster"),
             Res::bool("optimal", "Whether the order of transactions is known to be the best"),
-            Res::bool("fullrbf", "Always true (only with `-deprecatedrpc=fullrbf`)").optional(),
+            Res::bool("fullrbf", "Always true (only with `-deprecatedrpc=fullrbf`)").optional().elided(),
         ],
     )],
     examples: &[example_cli!("getmempoolinfo", ""), example_rpc!("getmempoolinfo", "")],

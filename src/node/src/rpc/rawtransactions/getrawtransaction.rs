@@ -11,7 +11,7 @@ use crate::rpc::shape::transaction::{self, INPUT_DOC, INPUT_WITH_PREVOUT_DOC, Sp
 use crate::rpc::support::{block_and_undo, engine_error};
 
 macro_rules! result_doc {
-    ($vin:expr $(, $extra:expr)*) => {
+    ($vin:expr $(, $before:expr)*) => {
         transaction_doc!(
             [
                 Res::bool("in_active_chain", "Whether the block given is on the active chain (only with blockhash)").optional(),
@@ -20,12 +20,24 @@ macro_rules! result_doc {
                 Res::time("blocktime", "Time of its block, in Unix seconds").optional(),
                 Res::num("time", "Same as blocktime").optional(),
                 Res::hex("hex", "The serialized transaction in hex")
+                $(, $before)*
             ],
             $vin
-            $(, $extra)*
         )
     };
 }
+
+/// Where `fee` and `vin` are in the description of a transaction, and `prevout` in that of an input.
+const FEE: usize = 6;
+const VIN: usize = 14;
+const PREVOUT: usize = 6;
+
+const WITH_PREVOUTS: &[Res] = &Res::elide(
+    *result_doc!(INPUT, Res::amount("fee", "The fee in BTC (only if undo data is at hand)").optional()),
+    [FEE, VIN],
+    "Same as if verbosity is set to 1",
+);
+const INPUT: &[Res] = &Res::elide(*INPUT_WITH_PREVOUT_DOC, [PREVOUT], "Same as if verbosity is set to 1");
 
 pub(super) const COMMAND: Command<NodeContext> = Command {
     name: "getrawtransaction",
@@ -46,15 +58,7 @@ pub(super) const COMMAND: Command<NodeContext> = Command {
     result: &[
         Res::str("data", "The serialized transaction in hex").when("if verbosity is not set or set to 0"),
         Res::obj("", "", result_doc!(INPUT_DOC)).when("if verbosity is set to 1"),
-        Res::obj(
-            "",
-            "",
-            result_doc!(
-                INPUT_WITH_PREVOUT_DOC,
-                Res::amount("fee", "The fee in BTC (only if undo data is at hand)").optional()
-            ),
-        )
-        .when("for verbosity = 2"),
+        Res::obj("", "", WITH_PREVOUTS).when("for verbosity = 2"),
     ],
     examples: &[
         example_cli!("getrawtransaction", "\"mytxid\""),

@@ -288,7 +288,7 @@ pub(crate) use transaction_doc;
 pub(crate) const INPUT_DOC: &[Res] = input_doc!();
 
 /// Describes an input with what it spends.
-pub(crate) const INPUT_WITH_PREVOUT_DOC: &[Res] = input_doc!(
+pub(crate) const INPUT_WITH_PREVOUT_DOC: &[Res; 7] = input_doc!(
     Res::obj(
         "prevout",
         "The output spent (only if its undo data is at hand)",
