@@ -127,7 +127,7 @@ pub enum Error {
         uid: u32,
     },
     /// More clients than are allowed.
-    #[error("there are {limit} already, as many as are allowed")]
+    #[error("there are {limit} connections already, as many as are allowed")]
     TooMany {
         /// How many that is.
         limit: usize,

@@ -125,15 +125,17 @@ impl Shared {
     }
 
     fn take(shared: &Arc<Self>, arrival: Arrival) -> Result<()> {
-        // Before anything else is done for it.
-        shared.check_room()?;
         match arrival {
             Arrival::Local(stream) => {
                 let name = door::local_name(&stream)?;
                 stream.set_nonblocking(false).map_err(Error::Setup)?;
                 Self::admit(shared, stream, name)
             }
-            Arrival::Remote(stream, address) => remote::take(shared, stream, address),
+            Arrival::Remote(stream, address) => {
+                // Before anything else is done for it.
+                shared.check_room()?;
+                remote::take(shared, stream, address)
+            }
         }
     }
 
@@ -148,7 +150,10 @@ impl Shared {
         if shared.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        shared.check_room()?;
+        if let Err(error) = shared.check_room() {
+            multiprocess::refuse(&stream, multiprocess::Error::Overloaded(error.to_string()));
+            return Err(error);
+        }
         let Guest { init, until_gone } = (shared.welcome)();
         log::debug!(target: "ipc", "{name} connected");
         let server = Server::start_with(stream, shared.limits.options(name), init)?;

@@ -135,7 +135,9 @@ fn one_client_too_many_is_turned_away_alone() {
     let echo = first.1.make_echo().unwrap();
     second.1.make_echo().unwrap();
     let third = connect();
-    assert!(matches!(ends(move || third.1.make_echo().err()), Some(Error::Disconnected { .. })));
+    let limit = "there are 2 connections already, as many as are allowed".to_owned();
+    let call = "Init.makeEcho".to_owned();
+    assert_eq!(ends(move || third.1.make_echo().err()), Some(Error::Overloaded { call, limit }));
     contract::echo(&echo);
     drop(second);
     gone.recv_timeout(LIMIT).unwrap();
