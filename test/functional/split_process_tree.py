@@ -61,6 +61,8 @@ def run(t):
     check(any(re.search(r"\d+(\.\d+)? ?(us|µs|ms)", line) for line in lines), "no line shows a duration")
     node.stop()
 
+    excludes(node.log_text(), "cannot be connected to", "no process is missed at the end")
+
     t.step("no passphrase and no key in any log or stream of either process")
     logs = node.all_logs()
     check(any("wallet" in str(f.name) for f in logs), f"the wallet process has a log of its own: {list(logs)}")

@@ -232,13 +232,19 @@ impl<T: Linked> Reconnecting<T> {
         Remade { source: self.shared.clone(), make: Box::new(make), made: Mutex::default() }
     }
 
-    /// Connects no more; returns the connection there was.
-    pub fn stop(&self) -> Option<T> {
+    /// Connects no more, and does not wait for an attempt that is being made; returns the connection there was.
+    pub fn halt(&self) -> Option<T> {
         let mut state = self.shared.state();
         state.stopping = true;
         let present = state.present.take();
         drop(state);
         self.shared.changed.notify_all();
+        present
+    }
+
+    /// Connects no more; returns the connection there was.
+    pub fn stop(&self) -> Option<T> {
+        let present = self.halt();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if keeper.is_some_and(|keeper| keeper.join().is_err()) {
             log::error!(target: "ipc", "the thread that connects to {} panicked", self.shared.name);

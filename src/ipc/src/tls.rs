@@ -2,7 +2,7 @@
 //!
 //! TLS 1.3 alone, self-signed certificates, no names and no authorities: a certificate is accepted because its SHA-256
 //! is on a list ([`pins`]), and nothing else about it matters. The runtime knows only Unix sockets; a thread for each
-//! connection carries bytes between one end of a socket pair and the network ([`session`], `doc/adr/0005`).
+//! connection carries bytes between one end of a socket pair and the network ([`session`], `doc/adr/0006`).
 //!
 //! **Invariant:** nothing that came over the network reaches the runtime before both sides' keys were checked.
 

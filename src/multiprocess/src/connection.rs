@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use capnp::message::ReaderOptions;
@@ -117,6 +117,10 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) io: Arc<Io>,
     closed: AtomicBool,
+    /// The other side has answered a call.
+    answered: AtomicBool,
+    /// Over which limit of the other side this connection was, so that it was not taken.
+    refused: OnceLock<String>,
     /// The other side has made the pool.
     pooled: AtomicBool,
     /// It did not destroy an object in time, and has not answered since.
@@ -150,6 +154,8 @@ impl Shared {
             options,
             io: Io::new(stream, id, event_loop.reactor().epoll().clone())?,
             closed: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+            refused: OnceLock::new(),
             pooled: AtomicBool::new(false),
             hung: AtomicBool::new(false),
             state: Mutex::default(),
@@ -170,6 +176,24 @@ impl Shared {
         self.closed.store(true, Ordering::Release);
     }
 
+    /// Notes why the connection ended, if it was not taken: before any answer, for a limit.
+    pub(crate) fn note_end(&self, reason: Error) {
+        if let Error::Overloaded(limit) = reason
+            && !self.answered.load(Ordering::Relaxed)
+        {
+            // Another one was first.
+            let _ = self.refused.set(limit);
+        }
+    }
+
+    /// What a call ends with: for what ended because the connection did, why that ended.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match (error, self.refused.get()) {
+            (Error::Disconnected, Some(limit)) => Error::Overloaded(limit.clone()),
+            (error, _) => error,
+        }
+    }
+
     pub(crate) fn mark_pooled(&self) {
         self.pooled.store(true, Ordering::Release);
     }
@@ -177,6 +201,10 @@ impl Shared {
     /// Says whether the other side has a pool for calls that name no thread.
     pub(crate) fn has_pool(&self) -> bool {
         self.pooled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn mark_answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
     }
 
     /// Notes whether the other side answers.

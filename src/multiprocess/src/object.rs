@@ -110,7 +110,7 @@ fn call(
 ) -> Result<Incoming, Error> {
     let shared = target.held.shared.clone();
     if shared.is_closed() {
-        return Err(Error::Disconnected);
+        return Err(shared.explain(Error::Disconnected));
     }
     if !thread::may_wait() {
         return Err(Error::failed(format!("{} called where nothing may wait", method.name)));
@@ -148,7 +148,7 @@ fn call(
     drop(watch);
     thread.leave(ticket);
 
-    let result = answer.unwrap_or(Err(Error::TimedOut));
+    let result = answer.unwrap_or(Err(Error::TimedOut)).map_err(|error| shared.explain(error));
     if matches!(result, Err(Error::TimedOut | Error::Cancelled)) {
         // Does nothing if that was the other side's answer.
         reactor.push(Command::Cancel { connection: shared.id, ticket });

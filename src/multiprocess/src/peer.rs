@@ -185,6 +185,7 @@ impl Peer {
             let peer = Ended(peer);
             if let Err(error) = rpc.await {
                 log::debug!(target: "ipc", "{}: {error}", peer.0.shared.options.peer);
+                peer.0.shared.note_end(Error::from(error));
             }
         });
         *self.rpc_task.borrow_mut() = Some(task);
@@ -431,6 +432,9 @@ impl Peer {
         let end = if result.is_ok() { End::Answered } else { End::Failed };
         let Some(Pending { answer, .. }) = self.take_call(ticket, end) else { return };
         self.shared.mark_hung(false);
+        if end == End::Answered {
+            self.shared.mark_answered();
+        }
         let message = result.map_err(Error::from).and_then(|response| self.take(|| response.get()));
         answer.send(message);
     }

@@ -144,6 +144,7 @@ impl Future for Reply {
             return Poll::Ready(Err(Error::failed(format!("the results of {} were taken already", self.method.name))));
         }
         let answer = ready!(Pin::new(&mut self.receiver).poll(cx)).unwrap_or(Err(Error::Disconnected));
+        let answer = answer.map_err(|error| self.shared.explain(error));
         self.finish(&answer);
         Poll::Ready(answer.map(Incoming::new))
     }

@@ -100,7 +100,7 @@ impl Options {
             confirm_target: settings.int("txconfirmtarget", 6).clamp(1, 1008) as u32,
             spend_unconfirmed_change: settings.bool("spendzeroconfchange", true),
             signal_rbf: settings.bool("walletrbf", true),
-            broadcast: settings.bool("walletbroadcast", true) && !settings.bool("blocksonly", false),
+            broadcast: settings.bool("walletbroadcast", true),
             reject_long_chains: settings.bool("walletrejectlongchains", true),
             avoid_partial_spends: settings.bool("avoidpartialspends", false),
             unsafe_sync: settings.bool("unsafesqlitesync", false),

@@ -124,6 +124,10 @@ fn reason(error: &ureq::Error) -> String {
                 "Could not connect to the server".to_owned()
             }
             ErrorKind::UnexpectedEof => "EOF".to_owned(),
+            // Of no kind: the text is all there is to tell it by.
+            _ if io.to_string().starts_with("failed to lookup address information") => {
+                "Could not resolve host: {host}".to_owned()
+            }
             _ => format!("Read error: {io}"),
         },
         other => format!("HTTP error: {other}"),

@@ -259,11 +259,12 @@ impl WalletLoader for WalletProcess {
         // One that is stuck there answers the watch all the same.
         let stopped = ipc::within(STOP_LIMIT, || self.loader().and_then(|loader| loader.stop()));
         // Also one that is just being started: what it is asked for fails, and no other follows.
+        let last = self.wallets.halt();
         let child = lock(&self.memory.child).take();
         if let Some(child) = &child {
             child.disconnect();
         }
-        drop(self.wallets.stop());
+        drop((last, self.wallets.stop()));
         if let Some(child) = child {
             child.close();
         }
