@@ -9,6 +9,11 @@ use super::ServerError;
 use super::endpoint::{Endpoint, parse_bind};
 use common::subnet::Subnet;
 
+/// More threads are not started, whatever was asked for.
+const MOST_THREADS: usize = 4096;
+/// More calls do not wait.
+const LONGEST_QUEUE: usize = 1 << 20;
+
 /// The cookie file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cookie {
@@ -68,8 +73,8 @@ impl ServerConfig {
             hashed: args.get_all("rpcauth"),
             whitelist_default: args.opt_bool("rpcwhitelistdefault").unwrap_or(!whitelist.is_empty()),
             whitelist,
-            threads: positive("rpcthreads"),
-            work_queue: positive("rpcworkqueue"),
+            threads: positive("rpcthreads").min(MOST_THREADS),
+            work_queue: positive("rpcworkqueue").min(LONGEST_QUEUE),
             timeout: u64::try_from(args.get_int("rpcservertimeout")).ok().filter(|s| *s > 0).map(Duration::from_secs),
         })
     }
