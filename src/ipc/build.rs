@@ -6,6 +6,8 @@ mod codegen;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use xtask::schemas::GOLDEN;
+
 /// File id of mp/proxy.capnp, whose types the multiprocess crate has.
 const PROXY: u64 = 0xcc31_6e3f_71a0_40fb;
 
@@ -39,9 +41,14 @@ struct Pairing<'a> {
 fn run() -> Result<(), Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let (schemas, traits) = (root.join("schemas"), root.join("src/interfaces/src"));
-    let probe = Path::new("tests/probe");
-    for watched in [&schemas, &traits, probe, Path::new("codegen"), Path::new("codegen.rs")] {
+    let (probe, golden) = (Path::new("tests/probe"), root.join(GOLDEN));
+    for watched in [&schemas, &traits, &golden, probe, Path::new("codegen"), Path::new("codegen.rs")] {
         println!("cargo::rerun-if-changed={}", watched.display());
+    }
+    // Other people's programs call by the ordinals that are recorded.
+    let changed = xtask::schemas::changed(&root).map_err(|error| one(format!("{error:#}")))?;
+    if !changed.is_empty() {
+        return Err(changed);
     }
     let compiler = xtask::find::capnp().map_err(|error| one(format!("{error:#}")))?.compiler;
     // For the tests of the generator, which compile schemas of their own.

@@ -14,4 +14,5 @@ pub mod depends;
 pub mod find;
 pub mod library;
 pub mod paths;
+pub mod schemas;
 pub mod system;

@@ -6,14 +6,14 @@ mod dependencies;
 mod files;
 mod lints;
 mod map;
-mod schemas;
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-pub use schemas::bless;
+use xtask::schemas;
+pub use xtask::schemas::bless;
 
 type Rule = fn(&Path) -> Result<Vec<String>>;
 

@@ -3,6 +3,8 @@
 //! A golden file lists every id, field, enumerant and method. What it lists must stay; what is new must be added to it by
 //! `cargo xtask tidy --bless`, which refuses to change or drop a line. A method may get further parameters and results at
 //! the end, since those are fields of an implicit struct.
+//!
+//! It is in the library for the build script of `ipc`, in which what is recorded and was changed is an error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,14 +12,24 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::project_files;
-
-const GOLDEN: &str = "xtask/golden/schemas.txt";
+/// Where they are recorded, in the clone.
+pub const GOLDEN: &str = "xtask/golden/schemas.txt";
 
 /// A member's place (file, scope, ordinal) and its declaration.
 type Members = BTreeMap<String, String>;
 
-/// Compares the schemas with the golden file.
+/// Returns what was recorded and is no longer so: the build fails with it.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn changed(root: &Path) -> Result<Vec<String>> {
+    Ok(broken(&load_golden(root)?, &load_schemas(root)?))
+}
+
+/// Compares the schemas with the golden file: what changed, and what is not recorded yet.
+///
+/// # Errors
+/// When a file cannot be read.
 pub fn ordinals(root: &Path) -> Result<Vec<String>> {
     let (golden, now) = (load_golden(root)?, load_schemas(root)?);
     let mut problems = broken(&golden, &now);
@@ -64,9 +76,15 @@ fn load_golden(root: &Path) -> Result<Members> {
 fn load_schemas(root: &Path) -> Result<Members> {
     let mut members = Members::new();
     // Schemas of tests are nobody else's.
-    for file in project_files(root, ".capnp")?.into_iter().filter(|file| file.starts_with("schemas/")) {
-        let text = fs::read_to_string(root.join(&file)).with_context(|| format!("cannot read {file}"))?;
-        members.extend(parse(&file, &text));
+    for dir in ["schemas", "schemas/mp"] {
+        for entry in fs::read_dir(root.join(dir)).with_context(|| format!("cannot read {dir}"))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".capnp") {
+                let file = format!("{dir}/{name}");
+                let text = fs::read_to_string(root.join(&file)).with_context(|| format!("cannot read {file}"))?;
+                members.extend(parse(&file, &text));
+            }
+        }
     }
     Ok(members)
 }
@@ -74,12 +92,34 @@ fn load_schemas(root: &Path) -> Result<Members> {
 fn broken(golden: &Members, now: &Members) -> Vec<String> {
     golden
         .iter()
-        .filter_map(|(place, old)| match now.get(place) {
-            None => Some(format!("{place} ({old}) is gone")),
-            Some(new) if extends(old, new) => None,
-            Some(new) => Some(format!("{place} was {old} and is now {new}")),
+        .filter_map(|(place, old)| {
+            let new = now.get(place);
+            if new.is_some_and(|new| extends(old, new)) {
+                return None;
+            }
+            Some(match (moved(place, old, now), new) {
+                (Some(text), _) => text,
+                (None, None) => format!("{place} ({old}) is gone"),
+                (None, Some(new)) => format!("{place} was {old} and is now {new}"),
+            })
         })
         .collect()
+}
+
+/// Says where a method, field or enumerant is now that has got another ordinal.
+fn moved(place: &str, old: &str, now: &Members) -> Option<String> {
+    let (scope, ordinal) = place.rsplit_once(' ')?;
+    let name = |declaration: &str| declaration.split(' ').next().map(str::to_owned);
+    let found = now.iter().find_map(|(place, text)| {
+        let (other, ordinal) = place.rsplit_once(' ')?;
+        (other == scope && name(text) == name(old)).then_some(ordinal)
+    });
+    // The names of structs are in the scope of the file, which has ids.
+    let found = found.filter(|_| !ordinal.starts_with("@0x"))?;
+    let (file, scope) = scope.split_once(' ')?;
+    (found != ordinal).then(|| {
+        format!("{file}: {scope}.{} is recorded as {ordinal} and is now {found}", name(old).unwrap_or_default())
+    })
 }
 
 /// Whether a declaration is the old one, or the old method with more parameters or results.
@@ -250,5 +290,16 @@ mod tests {
         check("hasResult :Bool", "hasResult :Bools", false);
         check("hash @0 :Data", "hash @0 :Text", false);
         check("0x1234", "0x1235", false);
+    }
+
+    #[test]
+    fn a_changed_ordinal_is_named_with_both() {
+        let golden = parse("x.capnp", SCHEMA);
+        let now = SCHEMA.replace("stop @1", "stop @2").replace("height @0", "first @0 () -> (); height @1");
+        let expected = [
+            "x.capnp: Chain.height is recorded as @0 and is now @1",
+            "x.capnp: Chain.stop is recorded as @1 and is now @2",
+        ];
+        assert_eq!(broken(&golden, &parse("x.capnp", &now)), expected);
     }
 }
