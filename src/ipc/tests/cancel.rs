@@ -1,13 +1,17 @@
 //! Calls that are given up: by a token, by a dropped future, by a lost connection; and what serves them stops.
 
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use capnp::message::{Builder, ReaderOptions};
+use capnp_rpc::rpc_capnp::message;
 use interfaces::{Echo, Error, Result, RpcRequest, caller_has_given_up};
 use ipc::CancelToken;
+use multiprocess::{Connection, Interface, Kind, Method, Options, ServerCall, Service};
 use testing::RpcHook;
 
 use crate::link::{LIMIT, Once, ends, link, wallet_link};
@@ -118,6 +122,67 @@ fn a_time_limit_and_a_lost_connection_end_the_work() {
     link.client.close();
     assert_eq!(seen.recv_timeout(LIMIT), Ok("stopped"));
     assert_eq!(ends(move || caller.join().unwrap()), Err(Error::Disconnected { call: "Echo.echo".to_owned() }));
+}
+
+/// An interface with a method that ends once nobody wants it any more, and tells how often it was called.
+static PATIENT: Interface = Interface {
+    name: "Patient",
+    methods: &[Method { name: "Patient.wait", interface_id: 7, ordinal: 0, kind: Kind::Call, context: false }],
+};
+
+struct Waits(Sender<()>);
+
+impl Service for Waits {
+    fn interface(&self) -> &'static Interface {
+        &PATIENT
+    }
+
+    fn serve(&self, _: usize, call: &mut ServerCall<'_>) -> std::result::Result<(), multiprocess::Error> {
+        self.0.send(()).unwrap();
+        let given_up = call.given_up();
+        while !given_up.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_is_kept_of_a_call_given_up() {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_read_timeout(Some(LIMIT)).unwrap();
+    let (begun, seen) = channel();
+    let event_loop = multiprocess::EventLoop::start().unwrap();
+    let _server = Connection::serve(&event_loop, theirs, Arc::new(Waits(begun)), Options::default()).unwrap();
+    let send = |stream: &mut UnixStream, fill: &dyn Fn(message::Builder<'_>)| {
+        let mut message = Builder::new_default();
+        fill(message.init_root());
+        capnp::serialize::write_message(stream, &message).unwrap();
+    };
+    send(&mut ours, &|message| message.init_bootstrap().set_question_id(0));
+    for round in 0..1000 {
+        send(&mut ours, &|message| {
+            let mut call = message.init_call();
+            call.set_question_id(1);
+            call.set_interface_id(7);
+            call.reborrow().init_target().init_promised_answer().set_question_id(0);
+            call.init_params();
+        });
+        // Some are given up before they begin.
+        if round % 2 == 0 {
+            seen.recv_timeout(LIMIT).unwrap();
+        }
+        send(&mut ours, &|message| message.init_finish().set_question_id(1));
+        // Once it was answered, its number may be used again: the other side has forgotten it.
+        loop {
+            let message = capnp::serialize::read_message(&mut ours, ReaderOptions::new()).unwrap();
+            match message.get_root::<message::Reader<'_>>().unwrap().which().unwrap() {
+                message::Return(answer) if answer.as_ref().unwrap().get_answer_id() == 1 => break,
+                message::Return(_) => {}
+                _ => panic!("not an answer"),
+            }
+        }
+    }
 }
 
 #[test]

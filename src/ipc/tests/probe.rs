@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use bitcoin::Block;
@@ -58,6 +59,8 @@ pub struct Local {
     pub kept: Mutex<Bytes>,
     /// Where to write to, instead of what counts alone.
     pub sink: Option<Arc<dyn Sink>>,
+    /// What to wait for before that is given.
+    pub held: Option<Mutex<Receiver<()>>>,
 }
 
 impl Local {
@@ -136,6 +139,10 @@ impl Probe for Local {
     }
 
     fn sink(&self) -> traits::Result<Arc<dyn Sink>> {
+        if let Some(held) = &self.held {
+            // Also goes on when the test lets go of the other end.
+            let _ = held.lock().unwrap().recv();
+        }
         Ok(self.sink.clone().unwrap_or_else(|| Arc::new(Count::default())))
     }
 

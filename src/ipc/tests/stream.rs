@@ -262,6 +262,28 @@ fn a_stream_of_cap_n_proto_can_write_to_ours() {
     }
 }
 
+#[test]
+fn what_is_called_of_a_result_needs_the_call_that_gives_it() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (go, held) = channel();
+    let local = Local { held: Some(Mutex::new(held)), ..Local::default() };
+    let _server = probe::serve(theirs, local, Options::default());
+    run_bare(async {
+        let mut rpc = bare(ours, Side::Client, None);
+        let probe: wire::probe::Client = rpc.bootstrap(Side::Server);
+        tokio::task::spawn_local(rpc);
+        let map = probe.construct_request().send().pipeline.get_thread_map();
+        let mut pool = map.make_pool_request();
+        pool.get().set_count(4);
+        pool.send().promise.await.unwrap();
+        // Such a client is finished with a call once it has called what that will give.
+        let called = probe.sink_request().send().pipeline.get_result().done_request().send().promise;
+        probe.bytes_request().send().promise.await.unwrap();
+        drop(go);
+        assert_eq!(called.await.unwrap().get().unwrap().get_result(), 0);
+    });
+}
+
 /// A probe as Cap'n Proto alone serves one: it has a sink, and no threads.
 struct BareProbe;
 

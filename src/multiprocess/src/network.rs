@@ -8,6 +8,7 @@
 //! held for it is bounded ([`crate::quota`]).
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io::{self, Read};
 use std::rc::Rc;
@@ -26,6 +27,7 @@ use futures::channel::oneshot;
 use crate::Options;
 use crate::attachment::{Attachment, tie};
 use crate::io::Io;
+use crate::message::Message;
 use crate::outgoing::{Outgoing, Queued, Sent};
 use crate::quota::{self, Quota, Verdict};
 use crate::segments::{Received, Segments};
@@ -66,6 +68,8 @@ struct State {
     read: RefCell<Option<Received>>,
     /// The number of the call that it read last; 0 if none.
     call_read: Cell<u64>,
+    /// Where the results of calls go that are being served, by number.
+    serving: RefCell<HashMap<u64, oneshot::Sender<Result<Message, crate::Error>>>>,
     /// What goes along with the next message to be made.
     along: RefCell<Option<Along>>,
     /// That message is being made.
@@ -114,6 +118,7 @@ impl Channel {
             quota: RefCell::new(Quota::new(options)),
             read: RefCell::default(),
             call_read: Cell::default(),
+            serving: RefCell::default(),
             along: RefCell::default(),
             making: Cell::default(),
             incoming: RefCell::new(Incoming { buffer, start: 0, end: 0, long: None, drained: false, reads: 0 }),
@@ -224,6 +229,23 @@ impl Channel {
         self.0.call_read.get()
     }
 
+    /// Notes a call that a thread is about to serve; its result arrives at the receiver, or that it was given up.
+    pub(crate) fn begin_serving(&self, call: u64) -> oneshot::Receiver<Result<Message, crate::Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.serving.borrow_mut().insert(call, sender);
+        receiver
+    }
+
+    /// Returns where the result of a call goes, if it is wanted. It is no longer being served.
+    pub(crate) fn end_serving(&self, call: u64) -> Option<oneshot::Sender<Result<Message, crate::Error>>> {
+        self.0.serving.borrow_mut().remove(&call)
+    }
+
+    /// Ends all calls being served.
+    pub(crate) fn end_all_serving(&self) {
+        drop(self.0.serving.take());
+    }
+
     /// How many calls have left.
     pub(crate) fn calls_sent(&self) -> u64 {
         self.0.quota.borrow().calls_sent
@@ -244,6 +266,10 @@ impl Channel {
     }
 
     fn read(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Received>, Error>> {
+        let finish = self.0.quota.borrow_mut().next_finish();
+        if finish.is_some() {
+            return Poll::Ready(Ok(finish));
+        }
         let mut incoming = self.0.incoming.borrow_mut();
         loop {
             match incoming.take(&self.0.limits) {
@@ -256,6 +282,18 @@ impl Channel {
                         incoming = self.0.incoming.borrow_mut();
                         continue;
                     }
+                    Verdict::GivenUp(call, number) => match self.end_serving(number) {
+                        None => {
+                            self.0.quota.borrow_mut().abandon(call)?;
+                            return Poll::Ready(Ok(Some(message)));
+                        }
+                        Some(serving) => {
+                            self.0.quota.borrow_mut().keep(call, message);
+                            // Nobody listens any more if the connection is ending.
+                            let _ = serving.send(Err(crate::Error::Cancelled));
+                            continue;
+                        }
+                    },
                 },
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -555,7 +593,9 @@ impl OutgoingMessage for Outbound {
         let (along, channel) = (companion.along.take(), &companion.channel);
         let mut instead = None;
         if let Ok(root) = message.get_root_as_reader::<message::Reader<'_>>() {
-            channel.0.quota.borrow_mut().leaves(root);
+            if channel.0.quota.borrow_mut().leaves(root) {
+                channel.0.reader.take().into_iter().for_each(Waker::wake);
+            }
             instead = quota::replaceable(root);
         }
         let (queued, message) = pack(message, along);

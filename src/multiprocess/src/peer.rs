@@ -15,7 +15,6 @@ use capnp::capability::{Client, FromClientHook, Promise, Response};
 use capnp::private::capability::ClientHook;
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::{CapabilityServerSet, Disconnector, RpcSystem, new_broken_cap};
-use futures::channel::oneshot;
 use futures::future::AbortHandle;
 
 use crate::connection::{Role, Shared};
@@ -62,9 +61,8 @@ pub(crate) struct Peer {
     pub(crate) gate: RefCell<Option<Arc<Gate>>>,
     /// Our calls in progress, by ticket.
     calls: RefCell<HashMap<u64, Pending>>,
-    /// Their calls being served on threads, by number.
-    serving: RefCell<HashMap<u64, oneshot::Sender<Result<Message, Error>>>>,
-    pub(crate) next_served: Cell<u64>,
+    /// Calls of our own objects by ourselves, which cross no connection.
+    pub(crate) own_calls: Cell<u64>,
     /// Offers the bootstrap object.
     serves: Cell<bool>,
     disconnector: RefCell<Option<Disconnector<Side>>>,
@@ -148,8 +146,7 @@ impl Peer {
             plain: RefCell::default(),
             gate: RefCell::default(),
             calls: RefCell::default(),
-            serving: RefCell::default(),
-            next_served: Cell::new(1),
+            own_calls: Cell::default(),
             serves: Cell::default(),
             disconnector: RefCell::default(),
             rpc_task: RefCell::default(),
@@ -465,17 +462,9 @@ impl Peer {
         Some(call)
     }
 
-    /// Notes a call of theirs that a thread is about to serve; its result arrives at the receiver.
-    pub(crate) fn begin_serving(&self, call: u64) -> oneshot::Receiver<Result<Message, Error>> {
-        let (sender, receiver) = oneshot::channel();
-        self.serving.borrow_mut().insert(call, sender);
-        receiver
-    }
-
     /// Takes the result of a call of theirs.
     pub(crate) fn served(&self, call: u64, result: Result<Message, Error>) {
-        let sender = self.serving.borrow_mut().remove(&call);
-        let unwanted = match sender {
+        let unwanted = match self.channel.end_serving(call) {
             Some(sender) => sender.send(result).err(),
             None => Some(result),
         };
@@ -483,12 +472,6 @@ impl Peer {
         if let Some(result) = unwanted {
             self.chore(Box::new(move || drop(result)));
         }
-    }
-
-    /// Forgets a call of theirs that was cancelled.
-    pub(crate) fn end_serving(&self, call: u64) {
-        let sender = self.serving.borrow_mut().remove(&call);
-        drop(sender);
     }
 
     /// Gives the connection up after a while, however much there is to send.
@@ -539,7 +522,7 @@ impl Peer {
             }
         }
         drop(calls);
-        drop(self.serving.take());
+        self.channel.end_all_serving();
         drop(self.thread_map.take());
         drop(self.workers.take());
         drop(self.callback_threads.take());

@@ -5,17 +5,19 @@
 //!
 //! **Invariant:** a call counts until it is answered or given up, whether it is served or waits for another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use capnp::Error;
-use capnp_rpc::rpc_capnp::{cap_descriptor, message, message_target, resolve, return_};
+use capnp_rpc::rpc_capnp::{cap_descriptor, message, message_target, payload, resolve, return_};
 
 use crate::Options;
+use crate::segments::Received;
 
 /// Answers kept for a side that does not say that it is finished with them, for each call that it may have in progress.
 const KEPT: usize = 16;
 
-/// Calls that may be given up in the life of a connection: the RPC system remembers each.
+/// Calls that may be given up in the life of a connection before a thread is found to serve them, or which are passed on to
+/// another process: the RPC system never answers those and remembers each. The others are answered ([`Verdict::GivenUp`]).
 const ABANDONED: usize = 1 << 20;
 
 /// Calls of the other side, and what is held for it.
@@ -27,6 +29,8 @@ pub(crate) struct Quota {
     in_progress: usize,
     held: usize,
     abandoned: usize,
+    /// What says that the other side is finished with calls, which were answered after that came.
+    finishes: VecDeque<Received>,
     /// Calls that arrived, and that left, in the life of the connection: their numbers on both sides.
     pub(crate) calls_arrived: u64,
     pub(crate) calls_sent: u64,
@@ -36,6 +40,12 @@ struct Call {
     /// Size of its parameters.
     bytes: usize,
     state: State,
+    /// How many calls had come with it.
+    number: u64,
+    /// Another message refers to what it will give: the other side may be finished with it and still need that.
+    needed: bool,
+    /// What says that the other side is finished with it: for the RPC system once it is answered.
+    finish: Option<Received>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -53,6 +63,8 @@ pub(crate) enum Verdict {
     Pass,
     /// This call is to be answered with an error.
     Refuse(u32, String),
+    /// The other side gave up the call with this id and number, which is not answered yet and not needed for another.
+    GivenUp(u32, u64),
 }
 
 impl Quota {
@@ -65,6 +77,7 @@ impl Quota {
             in_progress: 0,
             held: 0,
             abandoned: 0,
+            finishes: VecDeque::new(),
             calls_arrived: 0,
             calls_sent: 0,
         }
@@ -89,10 +102,27 @@ impl Quota {
                     Ok(message_target::PromisedAnswer(answer)) => Some(answer?.get_question_id()),
                     _ => None,
                 };
+                if let Some(needed) = target.and_then(|target| self.known.get_mut(&target)) {
+                    needed.needed = true;
+                }
+                self.need(call.get_params()?)?;
                 (call.get_question_id(), target)
             }
             Ok(message::Finish(finish)) => {
-                self.finished(finish?.get_question_id())?;
+                let id = finish?.get_question_id();
+                match self.known.get(&id) {
+                    Some(Call { state: State::InProgress, needed: false, number, .. }) => {
+                        return Ok(Verdict::GivenUp(id, *number));
+                    }
+                    Some(Call { state: State::InProgress, .. }) => self.abandon(id)?,
+                    _ => drop(self.known.remove(&id)),
+                }
+                return Ok(Verdict::Pass);
+            }
+            Ok(message::Return(answer)) => {
+                if let return_::Results(payload) = answer?.which()? {
+                    self.need(payload?)?;
+                }
                 return Ok(Verdict::Pass);
             }
             // Promises that stand for each other go round for ever, and hold each other for ever.
@@ -119,44 +149,76 @@ impl Quota {
         if self.known.len() >= self.calls.saturating_mul(KEPT) {
             return Err(Error::overloaded(format!("it keeps {} answers", self.known.len())));
         }
+        let number = self.calls_arrived;
         let known = match reason {
             None => {
                 self.in_progress += 1;
                 self.held += size;
-                Call { bytes: size, state: State::InProgress }
+                Call { bytes: size, state: State::InProgress, number, needed: false, finish: None }
             }
-            Some(_) => Call { bytes: 0, state: State::Refused },
+            Some(_) => Call { bytes: 0, state: State::Refused, number, needed: false, finish: None },
         };
         // The same number again is for the RPC system to complain of.
-        if let Some(Call { bytes, state: State::InProgress }) = self.known.insert(call, known) {
+        if let Some(Call { bytes, state: State::InProgress, .. }) = self.known.insert(call, known) {
             self.ended(bytes);
         }
         Ok(reason.map_or(Verdict::Pass, |reason| Verdict::Refuse(call, reason)))
     }
 
-    /// Notes a message that is about to be sent.
-    pub(crate) fn leaves(&mut self, message: message::Reader<'_>) {
+    /// Notes the calls whose objects are in parameters or results.
+    fn need(&mut self, payload: payload::Reader<'_>) -> Result<(), Error> {
+        for cap in payload.get_cap_table()? {
+            if let cap_descriptor::ReceiverAnswer(answer) = cap.which()?
+                && let Some(needed) = self.known.get_mut(&answer?.get_question_id())
+            {
+                needed.needed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a message that is about to be sent. Says whether there is something for the RPC system now
+    /// ([`Self::next_finish`]).
+    pub(crate) fn leaves(&mut self, message: message::Reader<'_>) -> bool {
         let answer = match message.which() {
             Ok(message::Return(Ok(answer))) => answer,
             Ok(message::Call(_)) => {
                 self.calls_sent += 1;
-                return;
+                return false;
             }
-            _ => return,
+            _ => return false,
         };
         let id = answer.get_answer_id();
-        let Some(call) = self.known.get_mut(&id) else { return };
-        let bytes = std::mem::take(&mut call.bytes);
+        let Some(call) = self.known.get_mut(&id) else { return false };
+        let (bytes, finish) = (std::mem::take(&mut call.bytes), call.finish.take());
         if std::mem::replace(&mut call.state, State::Answered) == State::InProgress {
             self.ended(bytes);
         }
-        if answer.get_no_finish_needed() {
+        if answer.get_no_finish_needed() || finish.is_some() {
             self.known.remove(&id);
+        }
+        self.finishes.extend(finish);
+        !self.finishes.is_empty()
+    }
+
+    /// Keeps what says that a call was given up until that is answered: the RPC system would forget to.
+    pub(crate) fn keep(&mut self, id: u32, finish: Received) {
+        if let Some(call) = self.known.get_mut(&id) {
+            call.finish.get_or_insert(finish);
         }
     }
 
-    fn finished(&mut self, id: u32) -> Result<(), Error> {
-        let Some(Call { bytes, state: State::InProgress }) = self.known.remove(&id) else { return Ok(()) };
+    /// Returns what was kept and is for the RPC system now.
+    pub(crate) fn next_finish(&mut self) -> Option<Received> {
+        self.finishes.pop_front()
+    }
+
+    /// Counts a call that was given up and that nobody answers.
+    ///
+    /// # Errors
+    /// If the connection is to end.
+    pub(crate) fn abandon(&mut self, id: u32) -> Result<(), Error> {
+        let Some(Call { bytes, .. }) = self.known.remove(&id) else { return Ok(()) };
         self.ended(bytes);
         self.abandoned += 1;
         if self.abandoned > ABANDONED {
@@ -217,12 +279,16 @@ mod tests {
                 answer.set_no_finish_needed(!finish);
                 answer.init_exception().set_type(exception::Type::Failed);
             });
-            self.leaves(message.get_root_as_reader().expect("well-formed"));
+            let _ = self.leaves(message.get_root_as_reader().expect("well-formed"));
         }
 
+        /// Finishes a call, which nobody answers after that.
         fn finish(&mut self, id: u32) -> Result<Verdict, Error> {
             let message = message(|message| message.init_finish().set_question_id(id));
-            self.arrived(message.get_root_as_reader()?, 10, 0)
+            match self.arrived(message.get_root_as_reader()?, 10, 0)? {
+                Verdict::GivenUp(id, _) => self.abandon(id).map(|()| Verdict::Pass),
+                verdict => Ok(verdict),
+            }
         }
     }
 
@@ -235,7 +301,7 @@ mod tests {
     fn refused(verdict: Result<Verdict, Error>, text: &str) {
         match verdict.expect("the connection stays") {
             Verdict::Refuse(_, reason) => assert!(reason.contains(text), "{reason}"),
-            Verdict::Pass => panic!("not refused"),
+            other => panic!("{other:?}, not refused"),
         }
     }
 
@@ -255,6 +321,27 @@ mod tests {
         assert_eq!((quota.in_progress, quota.held), (0, 0));
         (2..6).for_each(|id| passed(quota.finish(id)));
         assert!(quota.known.is_empty());
+    }
+
+    #[test]
+    fn a_call_given_up_may_be_needed_for_another() {
+        let mut quota = Quota::new(&Options { calls: 9, ..Options::default() });
+        let finish = |quota: &mut Quota, id: u32| {
+            let message = message(|message| message.init_finish().set_question_id(id));
+            quota.arrived(message.get_root_as_reader().expect("a message"), 10, 0).expect("the connection stays")
+        };
+        (1..4).for_each(|id| passed(quota.call(id, None, 1)));
+        assert_eq!(finish(&mut quota, 1), Verdict::GivenUp(1, 1));
+        // What it gives is called, or is a parameter.
+        passed(quota.call(4, Some(2), 1));
+        let message = message(|message| {
+            let mut call = message.init_call();
+            call.set_question_id(5);
+            call.init_params().init_cap_table(1).get(0).init_receiver_answer().set_question_id(3);
+        });
+        passed(quota.arrived(message.get_root_as_reader().expect("a message"), 10, 0));
+        assert_eq!((finish(&mut quota, 2), finish(&mut quota, 3)), (Verdict::Pass, Verdict::Pass));
+        assert_eq!(finish(&mut quota, 5), Verdict::GivenUp(5, 5));
     }
 
     #[test]

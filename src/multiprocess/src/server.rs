@@ -28,6 +28,9 @@ use crate::thread::{ThreadContext, with_caller};
 use crate::thread_map::{new_thread_map, plain};
 use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_capnp, trace};
 
+/// Tells calls of our own objects by ourselves from those that have a number of the connection.
+const OWN: u64 = 1 << 63;
+
 /// Serves a local object to the other side.
 pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
     let interface = service.interface();
@@ -110,11 +113,7 @@ impl Server for ObjectDispatch {
         let promise = match self.0.interface.find(interface_id, method_id) {
             None => Promise::err(Error::Unsupported(format!("{} method {method_id}", self.0.interface.name)).into()),
             Some((_, method)) if method.kind == Kind::Construct => self.0.construct(&params, results).into(),
-            Some((index, method)) => {
-                let next = &self.0.peer.next_served;
-                let call = next.replace(next.get() + 1);
-                Promise::from_future(self.0.serve(index, method, call, params, results))
-            }
+            Some((index, method)) => Promise::from_future(self.0.serve(index, method, params, results)),
         };
         DispatchCallResult::new(promise, false)
     }
@@ -143,13 +142,16 @@ impl ObjectServer {
         self: Rc<Self>,
         index: usize,
         method: &'static Method,
-        call: u64,
         params: Params<any_pointer::Owned>,
         mut results: Results<any_pointer::Owned>,
     ) -> Result<(), capnp::Error> {
         let thread = self.find_thread(method, &params).await?;
         let message = self.peer.take(|| params.hook.get())?;
         let number = self.peer.channel.call_read();
+        let call = match number {
+            0 => OWN | self.peer.own_calls.replace(self.peer.own_calls.get() + 1),
+            number => number,
+        };
         let serving = self.peer.shared.serving(message.size())?;
         drop(params);
         let service = match method.kind {
@@ -160,7 +162,7 @@ impl ObjectServer {
             return Err(Error::failed(format!("{} called on a destroyed object", method.name)).into());
         };
 
-        let receiver = self.peer.begin_serving(call);
+        let receiver = self.peer.channel.begin_serving(call);
         let mut cancelled = Cancelled { peer: &self.peer, call, number, flag: Arc::default(), done: false };
         let work = Work {
             service,
@@ -189,7 +191,7 @@ impl ObjectServer {
             self.peer.chore(Box::new(move || drop(refused)));
         }
         let answer = receiver.await;
-        cancelled.done = true;
+        cancelled.done = !matches!(answer, Ok(Err(Error::Cancelled)));
         drop(cancelled);
         let message = answer.map_err(|_| Error::Disconnected)??;
 
@@ -271,7 +273,7 @@ impl Drop for Cancelled<'_> {
             log::debug!(target: "ipc", "{name} IPC server request #{number} canceled while executing");
         }
         self.flag.store(true, Ordering::Relaxed);
-        self.peer.end_serving(self.call);
+        drop(self.peer.channel.end_serving(self.call));
     }
 }
 
