@@ -146,7 +146,8 @@ fn a_backup_opens_as_a_wallet() {
     bench.call("w", "setlabel", json!([address, "rent"]));
     let copy = bench.directory.path().join("copy");
     std::fs::create_dir(&copy).unwrap();
-    bench.call("w", "backupwallet", json!([copy]));
+    bench.refused("w", "backupwallet", json!([copy]), -4, "Wallet backup failed!");
+    bench.call("w", "backupwallet", json!([copy.join("wallet.dat")]));
     let own = bench.directory.path().join("w/wallet.dat");
     bench.refused("w", "backupwallet", json!([own]), -4, "Wallet backup failed!");
     bench.call("", "loadwallet", json!(["copy"]));
