@@ -21,14 +21,15 @@ pub(super) fn run(stage: &mut Stage, print: bool) -> Result<()> {
     let (mut sums, mut memory) = (vec![(0.0, 0.0); count], vec![Some(0.0); count]);
     for at in both_orders(count).take(if print { 2 * count } else { count }) {
         let program = &stage.programs[at];
-        let directory = Scratch::new(&format!("{}-{}", program.name, stage.height))?;
+        let again = if stage.synced.len() < count { "" } else { "-again" };
+        let directory = Scratch::new(&format!("{}-{}{again}", program.name, stage.height))?;
         let node = Node::start(program, &directory, &[&format!("-connect=127.0.0.1:{port}")])?;
         node.wait_for_tip(&stage.tip, stage.patience()).with_context(|| format!("{} did not sync", program.name))?;
         sums[at].0 += node.started.elapsed().saturating_sub(node.ready_after).as_secs_f64();
         sums[at].1 += node.processor_seconds();
         memory[at] = memory[at].map(|most: f64| most.max(node.peak_memory()));
         node.stop()?;
-        if stage.synced.len() < count {
+        if again.is_empty() {
             stage.synced.push(directory);
         }
     }
