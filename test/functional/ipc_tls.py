@@ -90,7 +90,7 @@ def run(t):
     authorized = node.chaindir / "ipc" / "authorized"
     wanted = re.escape(f"its key is not known; to let it in, add this line to {authorized}: {client}")
     code, _, err = over(far, "getblockcount", fingerprint=server)
-    contains(node.log_text(), re.compile(wanted))
+    wait_until(lambda: re.search(wanted, node.log_text()), f"the log says {wanted}")
     equal((code, err), (1, "error: the server does not know this program's key; to be let in, add this line to ipc/authorized "
                            f"there: {client}\n"))
     authorized.write_text(f"# may use this node\n{client} far away\n")
