@@ -24,12 +24,6 @@ def costs(paid, expected):
     check(expected <= rate < expected * Decimal("1.03"), f"{rate}, expected {expected}")
 
 
-def again(node, *options):
-    """Starts the node anew, and returns its wallet."""
-    node.restart(*options)
-    return node.wallet("w")
-
-
 def run(t):
     node = t.node()
     node.start()
@@ -40,21 +34,21 @@ def run(t):
 
     t.step("-fallbackfee is paid while nothing is known of fees; without it there is no payment")
     for option, expected in (("0.0003", 30), ("0.0001", 10)):
-        wallet = again(node, f"-fallbackfee={option}")
+        wallet = node.restart(f"-fallbackfee={option}").wallet("w")
         costs(pay(node, 1), expected)
-    wallet = again(node, "-fallbackfee=0")
+    wallet = node.restart("-fallbackfee=0").wallet("w")
     fails(-6, "Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee.", wallet.sendtoaddress,
           FOREIGN, 1)
     costs(pay(node, 1, fee_rate=2), 2)
 
     t.step("-mintxfee is the least that is paid, and a lower rate is refused")
-    wallet = again(node, "-mintxfee=0.0004")
+    wallet = node.restart("-mintxfee=0.0004").wallet("w")
     costs(pay(node, 1), 40)
     fails(-6, "Fee rate (39.000 sat/vB) is lower than the minimum fee rate setting (40.000 sat/vB).\nConsider modifying "
               "-mintxfee (40.000 sat/vB) or -minrelaytxfee (0.100 sat/vB).", wallet.sendtoaddress, FOREIGN, 1, fee_rate=39)
 
     t.step("-maxtxfee is the most that a payment costs")
-    wallet = again(node, "-maxtxfee=0.00005")
+    wallet = node.restart("-maxtxfee=0.00005").wallet("w")
     costs(pay(node, 1), 20)
     fails(-6, "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)", wallet.sendtoaddress, FOREIGN, 1,
           fee_rate=40)
@@ -62,7 +56,7 @@ def run(t):
     t.step("-discardfee: change that is not worth it goes to the miner")
     node.mine()
     for option, outputs in (("0", 2), ("0.001", 1)):
-        wallet = again(node, f"-discardfee={option}")
+        wallet = node.restart(f"-discardfee={option}").wallet("w")
         coin, *others = sorted(wallet.listunspent(), key=lambda coin: -coin["amount"])
         wallet.lockunspent(False, [{"txid": other["txid"], "vout": other["vout"]} for other in others])
         # 110 bytes with one output, 141 with two: 3000 satoshi are left over.

@@ -13,12 +13,6 @@ def pay(node, amount, **options):
     return wallet.gettransaction(wallet.sendtoaddress(FOREIGN, amount, **options), verbose=True)["decoded"]
 
 
-def again(node, *options):
-    """Starts the node anew, and returns its wallet."""
-    node.restart(*options)
-    return node.wallet("w")
-
-
 def run(t):
     node = t.node()
     node.start()
@@ -36,7 +30,7 @@ def run(t):
 
     t.step("-avoidpartialspends takes all coins of an address, or none")
     for option, inputs in (("-avoidpartialspends=0", 1), ("-avoidpartialspends", 2)):
-        wallet = again(node, option, "-walletbroadcast=0")
+        wallet = node.restart(option, "-walletbroadcast=0").wallet("w")
         others = [{"txid": coin["txid"], "vout": coin["vout"]} for coin in wallet.listunspent() if coin["address"] != target]
         wallet.lockunspent(False, others)
         paid = pay(node, 1)
@@ -44,22 +38,22 @@ def run(t):
         wallet.abandontransaction(paid["txid"])
 
     t.step("-spendzeroconfchange=0 leaves change alone until it is in a block")
-    wallet = again(node, "-spendzeroconfchange=0")
+    wallet = node.restart("-spendzeroconfchange=0").wallet("w")
     pay(node, wallet.getbalance() - 1)
     fails(-6, "Insufficient funds", wallet.sendtoaddress, FOREIGN, "0.7")
-    wallet = again(node, "-spendzeroconfchange=1")
+    wallet = node.restart("-spendzeroconfchange=1").wallet("w")
     pay(node, "0.7")
     node.mine()
 
     t.step("-limitancestorcount keeps from unconfirmed change with a long past, -walletrejectlongchains=0 takes it anyhow")
     wallet.sendtoaddress(target, wallet.getbalance(), subtractfeefromamount=True)
     node.mine()
-    wallet = again(node, "-limitancestorcount=3")
+    wallet = node.restart("-limitancestorcount=3").wallet("w")
     equal(len(wallet.listunspent()), 1)
     for _ in range(3):
         pay(node, "0.01")
     fails(-6, None, wallet.sendtoaddress, FOREIGN, "0.01")
-    again(node, "-limitancestorcount=3", "-walletrejectlongchains=0")
+    node.restart("-limitancestorcount=3", "-walletrejectlongchains=0").wallet("w")
     pay(node, "0.01")
     node.stop()
 

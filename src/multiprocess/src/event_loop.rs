@@ -133,7 +133,7 @@ impl Reactor {
 
     /// Carries out a command, or leaves it to the thread that runs the core now; drops it if the loop has ended.
     pub(crate) fn push(self: &Arc<Self>, command: Command) {
-        if !self.append(|| command) {
+        if !self.append(command) {
             return;
         }
         // Who holds the lock looks at the queue again after letting go of it.
@@ -149,7 +149,7 @@ impl Reactor {
 
     /// Has the core serve a socket that has something to read; returns when that is done.
     pub(crate) fn ready(self: &Arc<Self>, connection: u64) {
-        if self.append(|| Command::Ready { connection }) {
+        if self.append(Command::Ready { connection }) {
             self.run_pending();
         }
     }
@@ -181,14 +181,15 @@ impl Reactor {
     }
 
     /// Queues a command; `false` if it was dropped because the loop has ended.
-    fn append(&self, command: impl FnOnce() -> Command) -> bool {
+    fn append(&self, command: Command) -> bool {
         let mut pending = self.pending();
         if pending.closed {
+            // What is dropped with it may push.
             drop(pending);
-            drop(command());
+            drop(command);
             return false;
         }
-        pending.commands.push(command());
+        pending.commands.push(command);
         true
     }
 
@@ -254,7 +255,7 @@ impl Reactor {
                     // A wake that is gone already was seen already.
                     let _ = rustix::io::read(&self.wake, &mut count);
                 }
-                connection => drop(self.append(|| Command::Ready { connection })),
+                connection => drop(self.append(Command::Ready { connection })),
             }
         }
         Ok(events.len())

@@ -18,7 +18,7 @@ fn both_orders(programs: usize) -> impl Iterator<Item = usize> {
 pub(super) fn run(stage: &mut Stage, print: bool) -> Result<()> {
     let port = peer::serve(stage.chain.clone())?;
     let count = stage.programs.len();
-    let (mut sums, mut memory) = (vec![(0.0, 0.0); count], vec![Some(0.0); count]);
+    let (mut sums, mut memory) = (vec![(0.0, 0.0); count], vec![0.0_f64; count]);
     for at in both_orders(count).take(if print { 2 * count } else { count }) {
         let program = &stage.programs[at];
         let again = if stage.synced.len() < count { "" } else { "-again" };
@@ -27,7 +27,7 @@ pub(super) fn run(stage: &mut Stage, print: bool) -> Result<()> {
         node.wait_for_tip(&stage.tip, stage.patience()).with_context(|| format!("{} did not sync", program.name))?;
         sums[at].0 += node.started.elapsed().saturating_sub(node.ready_after).as_secs_f64();
         sums[at].1 += node.processor_seconds();
-        memory[at] = memory[at].map(|most: f64| most.max(node.peak_memory()));
+        memory[at] = memory[at].max(node.peak_memory());
         node.stop()?;
         if again.is_empty() {
             stage.synced.push(directory);
@@ -35,6 +35,7 @@ pub(super) fn run(stage: &mut Stage, print: bool) -> Result<()> {
     }
     if print {
         rows(stage, "sync from a peer", &sums);
+        let memory: Vec<_> = memory.into_iter().map(Some).collect();
         stage.table.row("peak memory of the sync", "MiB", Less, &memory);
     }
     Ok(())

@@ -91,11 +91,11 @@ impl Manager {
         };
         let Some(index) = self.servable_block(id, &hash)? else { return Ok(()) };
         let tip = self.kernel.tip()?;
-        let newest = self.kernel.best_header()?;
-        let serves_old = self.connector.options.totals.upload_target().serves_old_blocks;
-        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        let spent = !self.connector.options.totals.upload_target().serves_old_blocks;
+        let newest = if spent { self.kernel.best_header()? } else { None };
         let old = newest.is_some_and(|newest| newest.time() - index.time() > OLD_BLOCK_AGE);
-        if old && !serves_old && !peer.may(Permissions::DOWNLOAD) {
+        let Some(peer) = self.peers.get_mut(&id) else { return Ok(()) };
+        if old && !peer.may(Permissions::DOWNLOAD) {
             return Err(Fault::Disconnect("historical block serving limit reached".to_owned()));
         }
         let limited = peer.our_services & (NODE_NETWORK | NODE_NETWORK_LIMITED) == NODE_NETWORK_LIMITED;

@@ -11,8 +11,6 @@ use common::subnet::Subnet;
 
 /// More threads are not started, whatever was asked for.
 const MOST_THREADS: usize = 4096;
-/// More calls do not wait.
-const LONGEST_QUEUE: usize = 1 << 20;
 
 /// The cookie file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +72,7 @@ impl ServerConfig {
             whitelist_default: args.opt_bool("rpcwhitelistdefault").unwrap_or(!whitelist.is_empty()),
             whitelist,
             threads: positive("rpcthreads").min(MOST_THREADS),
-            work_queue: positive("rpcworkqueue").min(LONGEST_QUEUE),
+            work_queue: positive("rpcworkqueue"),
             timeout: u64::try_from(args.get_int("rpcservertimeout")).ok().filter(|s| *s > 0).map(Duration::from_secs),
         })
     }
@@ -154,5 +152,6 @@ mod tests {
             config(&["-rpcthreads=0", "-rpcservertimeout=0", "-rpcwhitelist=a:b", "-norpccookiefile"]).unwrap();
         assert_eq!((config.threads, config.work_queue, config.timeout, config.cookie), (1, 64, None, None));
         assert!(config.whitelist_default && config.password.is_none());
+        assert_eq!(self::config(&["-rpcthreads=99999999999"]).unwrap().threads, MOST_THREADS);
     }
 }
