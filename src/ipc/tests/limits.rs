@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -75,6 +76,10 @@ impl Place {
         ipc::connect("unix:x.sock", &self.dir, "test").unwrap()
     }
 
+    fn stream(&self) -> UnixStream {
+        UnixStream::connect(self.dir.join("x.sock")).unwrap()
+    }
+
     /// Others do not notice.
     fn others_are_served(&self) {
         let (_link, init) = self.connect();
@@ -141,7 +146,7 @@ fn objects() {
 #[test]
 fn threads() {
     let place = Place::new("threads=2");
-    let refused = bare(&place, async |init| {
+    let refused = bare(place.stream(), async |init| {
         let map = construct(&init).await;
         let mut held = Vec::new();
         loop {
@@ -184,7 +189,7 @@ fn bytes_not_read() {
 #[test]
 fn who_does_not_read_is_disconnected() {
     let place = Place::new("buffers=1,calls=1000000");
-    let mut stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+    let mut stream = place.stream();
     stream.set_write_timeout(Some(LIMIT)).unwrap();
     let end = (0..1_000_000).find_map(|id| {
         let mut call = Builder::new_default();
@@ -204,7 +209,7 @@ fn claimed_sizes_take_no_memory() {
     let before = resident();
     let streams: Vec<_> = (0..20)
         .map(|_| {
-            let mut stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+            let mut stream = place.stream();
             let words: u32 = (1 << 29) - 1;
             stream.write_all(&0u32.to_le_bytes()).unwrap();
             stream.write_all(&words.to_le_bytes()).unwrap();
@@ -228,7 +233,7 @@ fn resident() -> usize {
 fn nesting() {
     let place = Place::new("nesting=20");
     for (depth, taken) in [(5, true), (50, false)] {
-        let text = bare(&place, async |init| {
+        let text = bare(place.stream(), async |init| {
             // A pool runs calls that name no thread.
             let map = construct(&init).await;
             let mut pool = map.make_pool_request();
@@ -248,8 +253,7 @@ fn nesting() {
 type Any = capnp::any_pointer::Owned;
 
 /// What a client does that is no more than Cap'n Proto.
-fn bare<T>(place: &Place, work: impl AsyncFnOnce(capnp::capability::Client) -> T) -> T {
-    let stream = std::os::unix::net::UnixStream::connect(place.dir.join("x.sock")).unwrap();
+pub fn bare<T>(stream: UnixStream, work: impl AsyncFnOnce(capnp::capability::Client) -> T) -> T {
     stream.set_nonblocking(true).unwrap();
     block_on(async {
         let (reader, writer) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
@@ -263,7 +267,7 @@ fn bare<T>(place: &Place, work: impl AsyncFnOnce(capnp::capability::Client) -> T
 }
 
 /// Calls `Init.construct`.
-async fn construct(init: &capnp::capability::Client) -> thread_map::Client {
+pub async fn construct(init: &capnp::capability::Client) -> thread_map::Client {
     let construct: Request<Any, Any> = init.hook.new_call(INIT, 0, None);
     let reply = construct.send().promise.await.unwrap();
     let map: thread_map::make_thread_results::Reader<'_> = reply.get().unwrap().get_as().unwrap();
@@ -286,7 +290,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_deadline_for_all_calls_of_an_interface() {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
     let (gate, keeper) = gate("call");
     let gate = Arc::new(Mutex::new(Some(gate)));
     let _server = ipc::Server::start(theirs, "client", Arc::new(Offer(gate))).unwrap();

@@ -4,6 +4,9 @@
 //! the answer (`<`, the number the client gave it, and the results in canonical form, or the exception). The client's
 //! bytes name objects by the calls that return them and so do not depend on numbers of the server's.
 
+mod content;
+mod own;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
