@@ -1,6 +1,9 @@
 //! The program as others reach it through its socket: the contracts that every implementation of the interfaces keeps.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "socket/privilege.rs"]
+mod privilege;
+
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -27,7 +30,7 @@ fn start_program(program: &Path, datadir: &Path, ipcbind: &str) -> Node {
     let node = Command::new(program)
         .args(["-regtest", "-printtoconsole=0", "-disablewallet", "-server=0", "-listen=0", "-connect=0"])
         .arg(format!("-datadir={}", datadir.display()))
-        .arg(format!("-ipcbind={ipcbind}"))
+        .args(format!("-ipcbind={ipcbind}").split(' '))
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
@@ -35,8 +38,12 @@ fn start_program(program: &Path, datadir: &Path, ipcbind: &str) -> Node {
 }
 
 fn connect(node: &mut Node, datadir: &Path) -> (impl Sized + use<>, Arc<dyn Init>) {
+    reach(node, datadir, "unix")
+}
+
+fn reach(node: &mut Node, datadir: &Path, address: &str) -> (impl Sized + use<>, Arc<dyn Init>) {
     loop {
-        match ipc::connect("unix", &datadir.join("regtest"), "node") {
+        match ipc::connect(address, &datadir.join("regtest"), "node") {
             Ok(connected) => return connected,
             Err(_) => assert!(node.0.try_wait().unwrap().is_none(), "the node runs"),
         }
