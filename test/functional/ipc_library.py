@@ -5,18 +5,30 @@ import os
 import re
 import shutil
 
-from framework.install import Example, Installation, run as command
+from framework.install import Example, Installation, made_by_depends, run as command
 from framework.programs import ROOT
 from framework.scenario import main
 from framework.util import check, contains, equal
 
 EXAMPLE = ROOT / "doc/examples/tip.c"
+SONAME = "libmultiprocess.so.0"
+SYSTEM = {"libc", "libgcc_s", "libm", "ld-linux-x86-64", "ld-linux-aarch64"}
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 
 def dynamic(file, tag):
     """Values of a tag in a file's dynamic section."""
     return re.findall(rf"\({tag}\).*\[(.*)\]", command("readelf", "--dynamic", "--wide", file))
+
+
+def needed(library):
+    """The libraries that one needs, without their versions."""
+    return {need.split(".so")[0] for need in dynamic(library, "NEEDED")}
+
+
+def exported(library):
+    """Names of the functions that a library offers."""
+    return sorted(line.split()[-1] for line in command("nm", "--dynamic", "--defined-only", library).splitlines())
 
 
 def run(t):
@@ -27,7 +39,7 @@ def run(t):
     equal(there.pkg_config("--modversion", "bitcoin-ipc"), [version])
     name = f"libmultiprocess.so.0.{'.'.join(version.split('.')[:2])}"
     library = there.lib / name
-    equal([os.readlink(there.lib / f"libmultiprocess.so{end}") for end in ("", ".0")], ["libmultiprocess.so.0", name])
+    equal([os.readlink(there.lib / f"libmultiprocess.so{end}") for end in ("", ".0")], [SONAME, name])
     for part in ("bin/bitcoind", "bin/bitcoin-cli", "bin/bitcoin", "libexec/bitcoin-node", "libexec/bitcoin-wallet"):
         equal((there.prefix / part).stat().st_mode & 0o7777, 0o755, part)
     schemas = [f"share/bitcoin-ipc/{schema}.capnp" for schema in ("init", "echo", "mining", "mining_v30", "rpc", "common", "mp/proxy")]
@@ -50,22 +62,20 @@ def run(t):
             equal([option for option in options if not re.search(rf"{option}\b", text)], [], name)
 
     t.step("the shared library is what distributions ask for")
-    equal(dynamic(library, "SONAME"), ["libmultiprocess.so.0"])
+    equal(dynamic(library, "SONAME"), [SONAME])
     equal(dynamic(library, "R(?:UN)?PATH"), [], "paths to look for libraries in")
-    needed = {need.split(".so")[0] for need in dynamic(library, "NEEDED")}
-    check(needed <= {"libc", "libgcc_s", "libm", "ld-linux-x86-64", "ld-linux-aarch64"}, needed)
+    check(needed(library) <= SYSTEM, needed(library))
     headers = command("readelf", "--program-headers", "--wide", library)
     check(re.search(r"GNU_STACK.* RW ", headers), "the stack is not executable")
     check("TEXTREL" not in command("readelf", "--dynamic", library), "no code is written to when loading")
     header = (there.prefix / "include/multiprocess.h").read_text()
-    exported = [line.split()[-1] for line in command("nm", "--dynamic", "--defined-only", library).splitlines()]
-    equal(sorted(exported), sorted(re.findall(r"^\S.*?\b(mp_\w+)\(", header, re.M)), "what it exports")
+    equal(exported(library), sorted(re.findall(r"^\S.*?\b(mp_\w+)\(", header, re.M)), "what it exports")
 
     t.step("the header suits any compiler, and the example is built with nothing but pkg-config")
     flags = there.pkg_config("--cflags", "--libs", "libmultiprocess")
     program = t.directory / "tip"
     command("cc", *STRICT, EXAMPLE, "-o", program, *flags)
-    equal([need for need in dynamic(program, "NEEDED") if "multiprocess" in need], ["libmultiprocess.so.0"])
+    equal([need for need in dynamic(program, "NEEDED") if "multiprocess" in need], [SONAME])
     for compiler, language in (("cc", "c"), ("c++", "c++")):
         source = t.directory / f"header.{language}"
         source.write_text("#include <multiprocess.h>\nint check(void) { return mp_version() != 0; }\n")
@@ -77,13 +87,29 @@ def run(t):
     command("cc", EXAMPLE, "-o", alone, *["-l:libmultiprocess.a" if word == "-lmultiprocess" else word for word in words])
     equal([need for need in dynamic(alone, "NEEDED") if "multiprocess" in need], [])
 
+    forms = [(program, there.environment), (alone, there.environment)]
+    prefix = made_by_depends()
+    if prefix:
+        t.step("depends has built the same library into its prefix")
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig"), "LD_LIBRARY_PATH": str(prefix / "lib")}
+        equal([os.readlink(prefix / f"lib/libmultiprocess.so{end}") for end in ("", ".0")], [SONAME, library.name])
+        equal(dynamic(prefix / "lib" / SONAME, "SONAME"), [SONAME])
+        check(needed(prefix / "lib" / SONAME) <= SYSTEM, needed(prefix / "lib" / SONAME))
+        equal(exported(prefix / "lib" / SONAME), exported(library))
+        described = [file.read_text().split("\n", 1)[1] for file in (there.pc, prefix / "lib/pkgconfig/libmultiprocess.pc")]
+        equal(described[1], described[0], "the .pc files but for their first lines")
+        form = t.directory / "tip-depends"
+        words = command("pkg-config", "--cflags", "--libs", "libmultiprocess", env=environment).split()
+        command("cc", *STRICT, EXAMPLE, "-o", form, *words)
+        forms.append((form, environment))
+
     node = t.node()
     node.start("-ipcbind=unix", "-ipcbind=unix:mining.sock,allow=mining")
     address = f"unix:{node.chaindir}/node.sock"
-    for form in (program, alone):
+    for form, environment in forms:
         t.step(f"{form.name} prints the tip, asks, and sees the next block")
         node.mine(1)
-        example = Example(form, address, env=there.environment)
+        example = Example(form, address, env=environment)
         tip, rpc = example.lines(2)
         equal(tip, f"tip {node.rpc.getblockcount()} {node.rpc.getbestblockhash()}")
         answer = json.loads(rpc.removeprefix("rpc "))

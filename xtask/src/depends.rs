@@ -84,17 +84,33 @@ pub fn plan(options: &Options) -> Result<Vec<Planned>> {
 /// # Errors
 /// When a source cannot be had or has a wrong hash, a tool is missing, or a build fails.
 pub fn install(options: &Options) -> Result<PathBuf> {
+    bring_in_line(options, &plan(options)?, false)
+}
+
+/// Builds what is missing of these packages and puts them into the prefix. Others that are there stay if `others` may.
+fn bring_in_line(options: &Options, planned: &[Planned], others: bool) -> Result<PathBuf> {
     let prefix = options.prefix();
-    let planned = plan(options)?;
-    if prefix::is_current(&prefix, options, &planned)? {
+    let wanted = Manifest::of(options, planned, &prefix, others)?;
+    if Manifest::load(&prefix)?.as_ref() == Some(&wanted) {
         progress::note(options, &format!("{} is up to date", prefix.display()));
         return Ok(prefix);
     }
-    let lock = lock::Lock::acquire(&options.work_dir().join("lock"), options)?;
-    build::ensure_all(options, &planned, &lock)?;
-    prefix::assemble(&prefix, options, &planned)?;
+    let _lock = build_missing(options, planned)?;
+    prefix::assemble(&prefix, options, planned, &wanted)?;
     progress::note(options, &format!("{} is ready", prefix.display()));
     Ok(prefix)
+}
+
+/// Builds the packages that the cache does not have.
+fn build_missing(options: &Options, planned: &[Planned]) -> Result<lock::Lock> {
+    for package in planned {
+        if package.recipe.uses_cargo() && !archive::is_cached(options, package)? {
+            fetch::locked_crates(options)?;
+        }
+    }
+    let lock = lock::Lock::acquire(&options.work_dir().join("lock"), options)?;
+    build::ensure_all(options, planned, &lock)?;
+    Ok(lock)
 }
 
 /// Fetches and verifies the sources of all wanted packages, or of one by name.
@@ -109,6 +125,9 @@ pub fn download(options: &Options, only: Option<&str>) -> Result<()> {
     };
     for recipe in wanted {
         fetch::source(recipe, options)?;
+        if recipe.uses_cargo() {
+            fetch::locked_crates(options)?;
+        }
     }
     Ok(())
 }
@@ -146,6 +165,18 @@ pub fn clean(options: &Options, all: bool) -> Result<()> {
 pub fn tools(options: &Options) -> Result<BTreeSet<String>> {
     let recipes = recipe::load_all(&options.packages_dir())?;
     Ok(recipe::in_order(&recipes, options)?.into_iter().flat_map(|recipe| recipe.tools.clone()).collect())
+}
+
+/// A package with all that it depends on, in order.
+fn closure(planned: &[Planned], package: &str) -> Vec<Planned> {
+    let mut needed = BTreeSet::from([package.to_owned()]);
+    // Each comes after those it depends on.
+    for package in planned.iter().rev() {
+        if needed.contains(&package.recipe.name) {
+            needed.extend(package.recipe.depends.iter().cloned());
+        }
+    }
+    planned.iter().filter(|package| needed.contains(&package.recipe.name)).cloned().collect()
 }
 
 /// The value that `print-NAME` shows: a variable, `packages`, or `<package>_version`, `_id`, `_sha256_hash`, `_file`.
@@ -186,8 +217,8 @@ pub fn variable(options: &Options, name: &str) -> Result<String> {
 /// # Errors
 /// When its recipe is wrong or missing.
 pub fn local_files(options: &Options, package: &str) -> Result<Vec<String>> {
-    let mut recipes = recipe::load_all(&options.packages_dir())?;
-    Ok(recipes.remove(package).with_context(|| format!("there is no package {package}"))?.local)
+    let recipes = recipe::load_all(&options.packages_dir())?;
+    build::local_files(&options.root, recipes.get(package).with_context(|| format!("there is no package {package}"))?)
 }
 
 /// The prefix that `make -C depends` made in this clone for this machine, if it has.
@@ -197,8 +228,9 @@ pub fn existing_prefix(root: &Path) -> Option<PathBuf> {
     manifest_file(&prefix).is_file().then_some(prefix)
 }
 
-/// Makes sure a package is built for this machine, with the choices the existing prefix was made with if there is one,
-/// and returns the prefix that holds it. For build scripts: it installs nothing on the system and prints to stderr only.
+/// Makes sure a package and what it depends on is built for this machine, with the choices the existing prefix was made
+/// with if there is one, and returns the prefix that holds it. Other packages are left as they are. For build scripts: it
+/// installs nothing on the system and prints to stderr only.
 ///
 /// # Errors
 /// As [`install`].
@@ -208,7 +240,8 @@ pub fn ensure(root: &Path, package: &str) -> Result<PathBuf> {
     if let Some(manifest) = Manifest::load(&options.prefix())? {
         manifest.apply_to(&mut options);
     }
-    let prefix = install(&options)?;
+    let planned = plan(&options)?;
+    let prefix = bring_in_line(&options, &closure(&planned, package), true)?;
     match Manifest::load(&prefix)? {
         Some(manifest) if manifest.packages.contains_key(package) => Ok(prefix),
         _ => bail!("there is no package {package} in {}", options.packages_dir().display()),

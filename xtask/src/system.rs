@@ -36,7 +36,7 @@ pub fn debian_package(program: &str) -> &str {
     match program {
         "cc" => "gcc",
         "c++" => "g++",
-        "ar" | "ranlib" => "binutils",
+        "ar" | "ranlib" | "readelf" | "strip" => "binutils",
         "capnp" => "capnproto",
         "xz" => "xz-utils",
         other => other,

@@ -5,6 +5,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tomllib
 
 from .programs import ROOT
 from .util import Failure, check
@@ -64,6 +65,12 @@ class Installation:
     def files(self):
         """All that is there, relative to the prefix."""
         return {str(file.relative_to(self.prefix)) for file in self.prefix.rglob("*") if not file.is_dir()}
+
+
+def made_by_depends():
+    """The prefix that depends made and the build was configured with, or None."""
+    configured = tomllib.loads((ROOT / "build/config.toml").read_text()).get("depends")
+    return pathlib.Path(configured) if configured else None
 
 
 class Example:

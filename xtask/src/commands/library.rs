@@ -99,8 +99,10 @@ mod tests {
             open.retain(|file| !needed.contains(file));
         }
         assert_eq!(schemas(&root).expect("the recipe is right").into_iter().collect::<BTreeSet<_>>(), needed);
-        // And the package of depends has the version of the rest.
-        let version = depends::variable(&Options::new(&root).expect("this machine has a name"), "bitcoin_ipc_version");
-        assert_eq!(version.expect("it is there"), env!("CARGO_PKG_VERSION"));
+        // And the packages of depends have the version of the rest.
+        let options = Options::new(&root).expect("this machine has a name");
+        for name in ["bitcoin_ipc_version", "libmultiprocess_version"] {
+            assert_eq!(depends::variable(&options, name).expect("it is there"), env!("CARGO_PKG_VERSION"));
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-pub(super) use self::stage::copy_local;
+pub(super) use self::stage::{copy_local, local_files};
 use super::lock::Lock;
 use super::progress::{self, Step};
 use super::{Options, Planned, archive, fetch, tools};
@@ -150,7 +150,7 @@ fn run_script(
     let mut command = Command::new("sh");
     // One pipe for both streams keeps their order.
     command.arg("-euc").arg(format!("exec 2>&1\n{script}")).current_dir(&places.build);
-    environment::apply(&mut command, options, package, places);
+    environment::apply(&mut command, options, package, places)?;
     command.stdin(lock.as_stdin()?).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().context("cannot run sh")?;
     let mut last = Vec::new();

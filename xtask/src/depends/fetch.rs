@@ -4,7 +4,7 @@
 //! checked again each time before the file is unpacked.
 
 mod debian;
-mod krate;
+pub(super) mod krate;
 mod url;
 
 use std::fs;
@@ -47,6 +47,15 @@ pub(super) fn source(recipe: &Recipe, options: &Options) -> Result<Option<PathBu
         }
     }
     bail!("cannot get the source of {} {}: {}", recipe.name, recipe.version, failures.join("; "))
+}
+
+/// Leaves the crates of the clone's lock file in cargo's own cache, whichever registry they come from. Cargo compares them
+/// with the hashes in the lock file.
+pub(super) fn locked_crates(options: &Options) -> Result<()> {
+    progress::note(options, "fetching the crates of Cargo.lock");
+    let mut command = krate::cargo();
+    command.args(["fetch", "--locked"]).current_dir(&options.root);
+    krate::run(command, "the crates of Cargo.lock")
 }
 
 /// Fetches into a temporary file, verifies it, and only then gives it its name.

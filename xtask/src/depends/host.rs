@@ -31,6 +31,9 @@ pub struct Host {
     pub ar: String,
     /// The archive indexer.
     pub ranlib: String,
+    /// Rust's name of it.
+    #[serde(default)]
+    pub rust: String,
     /// What these programs' names start with when building from another kind of machine.
     #[serde(default)]
     pub cross: String,

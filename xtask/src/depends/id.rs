@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::{Host, Options, Recipe};
+use super::{Host, Options, Recipe, build};
 
 /// Raised when the engine builds the same recipe differently.
 const ENGINE: &str = "1";
@@ -60,9 +60,9 @@ pub(super) fn build_id(
         add("patch", &name);
         add("content", &content);
     }
-    for file in &recipe.local {
-        add("local", file);
-        add("content", &file_hash(&options.root.join(file))?);
+    for file in build::local_files(&options.root, recipe)? {
+        add("local", &file);
+        add("content", &file_hash(&options.root.join(&file))?);
     }
     for name in &recipe.depends {
         // A dependency that is not wanted under these options has no id and no part in the result.
@@ -76,6 +76,9 @@ pub(super) fn build_id(
             add(tool, &toolchains.version(program)?);
             add("flags", if options.debug { &host.debug_flags } else { &host.flags });
         }
+    }
+    if recipe.uses_cargo() {
+        add("rustc", &toolchains.version("rustc")?);
     }
     Ok(hex(&hash.finalize())[..16].to_owned())
 }

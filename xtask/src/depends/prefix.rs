@@ -60,17 +60,23 @@ impl Manifest {
         options.debug = self.debug;
     }
 
-    fn of(options: &Options, planned: &[Planned]) -> Manifest {
+    /// What the prefix is to be made of; with `others`, of what is there besides, too.
+    pub(super) fn of(options: &Options, planned: &[Planned], prefix: &Path, others: bool) -> Result<Manifest> {
+        let mut packages = BTreeMap::new();
+        if others && let Some(manifest) = Manifest::load(prefix)? {
+            packages = manifest.packages;
+        }
         let version = |planned: &Planned| format!("{}-{}", planned.recipe.version, planned.id);
-        Manifest {
+        packages.extend(planned.iter().map(|planned| (planned.recipe.name.clone(), version(planned))));
+        Ok(Manifest {
             host: options.host.clone(),
             multiprocess: options.multiprocess,
             no_qt: options.no_qt,
             no_wallet: options.no_wallet,
             no_zmq: options.no_zmq,
             debug: options.debug,
-            packages: planned.iter().map(|planned| (planned.recipe.name.clone(), version(planned))).collect(),
-        }
+            packages,
+        })
     }
 }
 
@@ -84,14 +90,8 @@ fn state_dir(prefix: &Path) -> PathBuf {
     prefix.join("share/depends")
 }
 
-/// Whether the prefix is exactly what a run with these packages would make.
-pub(super) fn is_current(prefix: &Path, options: &Options, planned: &[Planned]) -> Result<bool> {
-    Ok(Manifest::load(prefix)?.is_some_and(|manifest| manifest == Manifest::of(options, planned)))
-}
-
-/// Takes out the packages that changed and puts the wanted ones in.
-pub(super) fn assemble(prefix: &Path, options: &Options, planned: &[Planned]) -> Result<()> {
-    let wanted = Manifest::of(options, planned);
+/// Takes out the packages that changed and puts the wanted ones in. `planned` are those that may have to be put in.
+pub(super) fn assemble(prefix: &Path, options: &Options, planned: &[Planned], wanted: &Manifest) -> Result<()> {
     let state = state_dir(prefix);
     fs::create_dir_all(&state).with_context(|| format!("cannot create {}", state.display()))?;
     let old = Manifest::load(prefix)?;
@@ -122,7 +122,7 @@ pub(super) fn assemble(prefix: &Path, options: &Options, planned: &[Planned]) ->
         archive::unpack(&built, &prefix.join(place))?;
     }
     let partial = state.join("manifest.toml.part");
-    fs::write(&partial, format!("# Written by depends.\n{}", toml::to_string(&wanted)?))?;
+    fs::write(&partial, format!("# Written by depends.\n{}", toml::to_string(wanted)?))?;
     fs::rename(&partial, &manifest).with_context(|| format!("cannot create {}", manifest.display()))
 }
 

@@ -36,7 +36,8 @@ pub struct Recipe {
     /// The packages its build uses.
     #[serde(default)]
     pub depends: Vec<String>,
-    /// The programs of the machine its build uses; `cc` and `c++` stand for the host's compilers.
+    /// The programs of the machine its build uses; `cc` and `c++` stand for the host's compilers. With `cargo` come the
+    /// crates of the clone's lock file, which cargo checks the hashes of.
     #[serde(default)]
     pub tools: Vec<String>,
     /// Leading directories to take off the source's paths.
@@ -48,7 +49,7 @@ pub struct Recipe {
     /// Where the source comes from, in the order to try.
     #[serde(default, rename = "origin")]
     pub origins: Vec<Origin>,
-    /// Files of this clone that are the source of a package of our own, in the place of origins.
+    /// Files and directories of this clone that are the source of a package of our own, in the place of origins.
     #[serde(default)]
     pub local: Vec<String>,
     /// Shell lines that prepare the build directory.
@@ -63,6 +64,13 @@ pub struct Recipe {
 
 fn one() -> u32 {
     1
+}
+
+impl Recipe {
+    /// Whether its build runs cargo.
+    pub(super) fn uses_cargo(&self) -> bool {
+        self.tools.iter().any(|tool| tool == "cargo")
+    }
 }
 
 /// One place a source file comes from, and the hash of what comes from there.

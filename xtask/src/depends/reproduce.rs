@@ -31,7 +31,7 @@ impl Comparison {
 /// # Errors
 /// When a build fails or `elsewhere` cannot be written.
 pub fn reproduce(options: &Options, elsewhere: &Path) -> Result<Vec<Comparison>> {
-    super::install(options)?;
+    let _lock = super::build_missing(options, &plan(options)?)?;
     let mut second = options.clone();
     second.root = elsewhere.to_path_buf();
     second.cache = elsewhere.join("depends/built");

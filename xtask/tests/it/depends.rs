@@ -406,6 +406,66 @@ fn two_directories_give_identical_files() {
 }
 
 #[test]
+fn a_package_of_our_own_crates_is_built_by_the_machines_cargo() {
+    let about = Command::new("rustc").arg("-vV").output().expect("cargo comes with rustc");
+    let about = String::from_utf8(about.stdout).unwrap();
+    let rust = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let write = |clone: &Clone, answer: u32| {
+        fs::create_dir_all(clone.root().join("krate/src")).unwrap();
+        let manifest =
+            "[package]\nname = \"own\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n";
+        fs::write(clone.root().join("krate/Cargo.toml"), manifest).unwrap();
+        fs::write(clone.root().join("Cargo.toml"), "[workspace]\nmembers = [\"krate\"]\nresolver = \"3\"\n").unwrap();
+        fs::write(clone.root().join("Cargo.lock"), "version = 4\n\n[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n")
+            .unwrap();
+        let source = format!(
+            "#[unsafe(no_mangle)]\npub extern \"C\" fn answer(by: u32) -> u32 {{ assert!(by > 1); {answer} / by }}\n"
+        );
+        fs::write(clone.root().join("krate/src/lib.rs"), source).unwrap();
+        clone.recipe_from(
+            "own",
+            "tools = [\"cc\", \"cargo\"]\nlocal = [\"Cargo.toml\", \"Cargo.lock\", \"krate\"]\n\
+             build = 'cargo build --release --manifest-path $SRC/Cargo.toml --target $RUST_TARGET --target-dir .'\n\
+             install = 'mkdir -p $STAGE/lib; cp $RUST_TARGET/release/libown.so $STAGE/lib/'",
+            &[],
+        );
+        fs::read(clone.install().join("lib/libown.so")).unwrap()
+    };
+    let (one, two) = (Clone::new(), Clone::new());
+    for clone in [&one, &two] {
+        let host = clone.root().join(format!("depends/hosts/{}.toml", clone.options.host));
+        let text = fs::read_to_string(&host).unwrap();
+        fs::write(&host, format!("rust = \"{rust}\"\n{text}")).unwrap();
+    }
+    let first = write(&one, 42);
+    assert!(first == write(&two, 42), "the files differ");
+    assert!(first != write(&one, 43), "a directory's files are part of the source");
+}
+
+#[test]
+fn a_build_script_gets_its_package_and_leaves_the_others() {
+    let mut clone = Clone::new();
+    clone.simple("base", &[], "x");
+    clone.simple("engine", &["base"], "x");
+    clone.simple("other", &[], "x");
+    clone.options.set("MULTIPROCESS", "1").unwrap();
+    let ensure = |package| depends::ensure(clone.root(), package).unwrap();
+    let prefix = ensure("engine");
+    assert_eq!(clone.ran(), ["base", "engine"]);
+    assert!(prefix.join("share/engine").is_file() && !prefix.join("share/other").exists());
+    clone.install();
+    assert_eq!(clone.ran(), ["other"]);
+    // What it does not need may be out of date.
+    clone.simple("other", &[], "y");
+    clone.simple("engine", &["base"], "y");
+    ensure("engine");
+    assert_eq!(clone.ran(), ["engine"]);
+    assert_eq!(fs::read_to_string(prefix.join("share/other")).unwrap(), "x\n");
+    ensure("engine");
+    assert_eq!(clone.ran(), [""; 0]);
+}
+
+#[test]
 fn a_prefix_follows_its_options_and_leaves_other_files_alone() {
     let mut clone = Clone::new();
     clone.simple("base", &[], "x");

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::super::fetch::krate;
 use super::{Options, Places, Planned};
 use crate::system;
 
@@ -19,7 +20,7 @@ pub(super) const PREFIX: &str = "/depends";
 const SYSTEM_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Replaces a command's environment.
-pub(super) fn apply(command: &mut Command, options: &Options, package: &Planned, places: &Places) {
+pub(super) fn apply(command: &mut Command, options: &Options, package: &Planned, places: &Places) -> Result<()> {
     let recipe = &package.recipe;
     let flags = flags(options, package, places);
     let stage = places.stage.join(PREFIX.trim_start_matches('/'));
@@ -59,6 +60,50 @@ pub(super) fn apply(command: &mut Command, options: &Options, package: &Planned,
         command.env(name, value);
     }
     command.env("PATH", search_path(package, places));
+    if recipe.uses_cargo() {
+        apply_cargo(command, options, package, places, &flags)?;
+    }
+    Ok(())
+}
+
+/// The machine's own cargo with what it has fetched, and nothing else from the network.
+fn apply_cargo(
+    command: &mut Command,
+    options: &Options,
+    package: &Planned,
+    places: &Places,
+    flags: &str,
+) -> Result<()> {
+    let home = krate::home()?;
+    for name in ["RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    if let (None, Some(user)) = (std::env::var_os("RUSTUP_HOME"), std::env::home_dir()) {
+        command.env("RUSTUP_HOME", user.join(".rustup"));
+    }
+    let (work, crates) = (places.work.display(), home.display());
+    let host = &package.host;
+    let linker = format!("CARGO_TARGET_{}_LINKER", host.rust.to_uppercase().replace('-', "_"));
+    let (optimisation, debug) = if options.debug { ("0", "2") } else { ("3", "0") };
+    for (name, value) in [
+        (
+            "RUSTFLAGS",
+            &format!("--remap-path-prefix={work}={} --remap-path-prefix={crates}=/usr/src/cargo", mapped(package)),
+        ),
+        ("CFLAGS", &format!("{flags} -ffile-prefix-map={crates}=/usr/src/cargo")),
+        ("RUST_TARGET", &host.rust),
+        (&linker, &host.cc),
+        ("CARGO_BUILD_JOBS", &options.jobs.to_string()),
+        ("CARGO_NET_OFFLINE", &"true".to_owned()),
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", &optimisation.to_owned()),
+        ("CARGO_PROFILE_RELEASE_DEBUG", &debug.to_owned()),
+    ] {
+        command.env(name, value);
+    }
+    command.env("CARGO_HOME", home);
+    Ok(())
 }
 
 /// The system's directories, the declared tools of the machine wherever they are, and dependencies' programs first.
@@ -78,8 +123,12 @@ fn search_path(package: &Planned, places: &Places) -> String {
 fn flags(options: &Options, package: &Planned, places: &Places) -> String {
     let host = &package.host;
     let base = if options.debug { &host.debug_flags } else { &host.flags };
-    let to = format!("/usr/src/{}-{}", package.recipe.name, package.recipe.version);
-    format!("{base} -ffile-prefix-map={}={to}", places.work.display())
+    format!("{base} -ffile-prefix-map={}={}", places.work.display(), mapped(package))
+}
+
+/// What the directory of a build is called in what it makes.
+fn mapped(package: &Planned) -> String {
+    format!("/usr/src/{}-{}", package.recipe.name, package.recipe.version)
 }
 
 /// Writes the toolchain file. Compilers and flags come from the environment, which CMake reads itself.

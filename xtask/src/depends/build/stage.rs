@@ -26,14 +26,32 @@ pub(super) fn unpack_source(file: &Path, recipe: &Recipe, to: &Path) -> Result<(
     run(command, "tar")
 }
 
+/// The files of a package of our own, relative to the clone, in order.
+pub(in super::super) fn local_files(root: &Path, recipe: &Recipe) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for name in &recipe.local {
+        let path = root.join(name);
+        match path.is_dir() {
+            true => collect(&path, &mut files)?,
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    let relative = files.iter().map(|file| {
+        let file = file.strip_prefix(root).unwrap_or(file);
+        file.to_str().map(str::to_owned).with_context(|| format!("{} is not UTF-8", file.display()))
+    });
+    relative.collect()
+}
+
 /// Copies the source of a package of our own; files keep their places.
 pub(in super::super) fn copy_local(root: &Path, recipe: &Recipe, to: &Path) -> Result<()> {
-    for file in &recipe.local {
-        let target = to.join(file);
+    for file in local_files(root, recipe)? {
+        let target = to.join(&file);
         if let Some(dir) = target.parent() {
             fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         }
-        fs::copy(root.join(file), &target).with_context(|| format!("cannot copy {}", root.join(file).display()))?;
+        fs::copy(root.join(&file), &target).with_context(|| format!("cannot copy {}", root.join(&file).display()))?;
     }
     Ok(())
 }

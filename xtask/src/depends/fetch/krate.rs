@@ -24,25 +24,42 @@ pub(super) fn fetch(name: &str, version: &str, to: &Path, options: &Options) -> 
          {name} = \"={version}\"\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest)?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.arg("fetch").current_dir(&dir).stdin(Stdio::null());
-    let output = command.output().context("cannot run cargo")?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        bail!("cargo cannot fetch {name} {version}: {}", text.trim().lines().last().unwrap_or("failed").trim());
-    }
+    let mut command = cargo();
+    command.arg("fetch").current_dir(&dir);
+    run(command, &format!("{name} {version}"))?;
     let found = in_cache(name, version)?;
     let _ = fs::remove_dir_all(&dir);
     super::copy(&found.with_context(|| format!("cargo fetched {name} {version}, but left no archive of it"))?, to)
 }
 
+/// The cargo that runs this program.
+pub(super) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs it to fetch something.
+pub(super) fn run(mut command: Command, what: &str) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().context("cannot run cargo")?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        bail!("cargo cannot fetch {what}: {}", text.trim().lines().last().unwrap_or("failed").trim());
+    }
+    Ok(())
+}
+
+/// Where cargo keeps what it fetched.
+pub(in super::super) fn home() -> Result<PathBuf> {
+    match std::env::var_os("CARGO_HOME") {
+        Some(home) => Ok(PathBuf::from(home)),
+        None => {
+            Ok(std::env::home_dir().context("there is no home directory to look for cargo's cache in")?.join(".cargo"))
+        }
+    }
+}
+
 /// The archive in cargo's cache, whichever registry it came from; its hash is checked by the caller.
 fn in_cache(name: &str, version: &str) -> Result<Option<PathBuf>> {
-    let home = match std::env::var_os("CARGO_HOME") {
-        Some(home) => PathBuf::from(home),
-        None => std::env::home_dir().context("there is no home directory to look for cargo's cache in")?.join(".cargo"),
-    };
-    let Ok(registries) = fs::read_dir(home.join("registry/cache")) else { return Ok(None) };
+    let Ok(registries) = fs::read_dir(home()?.join("registry/cache")) else { return Ok(None) };
     for registry in registries {
         let file = registry?.path().join(format!("{name}-{version}.crate"));
         if file.is_file() {
