@@ -12,6 +12,7 @@ mod limits;
 mod link;
 mod pool;
 mod probe;
+mod returned;
 mod script;
 mod socket;
 mod stream;

@@ -219,14 +219,16 @@ fn who_asks_again_and_again_waits_once() {
 }
 
 /// The other side as Cap'n Proto alone has it: connects to what is at the end of a socket.
-fn bare(stream: UnixStream, side: Side, bootstrap: Option<capnp::capability::Client>) -> RpcSystem<Side> {
+/// Cap'n Proto alone at one end of a socket.
+pub fn bare(stream: UnixStream, side: Side, bootstrap: Option<capnp::capability::Client>) -> RpcSystem<Side> {
     stream.set_nonblocking(true).unwrap();
     let (reader, writer) = tokio::net::UnixStream::from_std(stream).unwrap().into_split();
     let network = VatNetwork::new(reader.compat(), writer.compat_write(), side, ReaderOptions::new());
     RpcSystem::new(Box::new(network), bootstrap)
 }
 
-fn run_bare<T>(work: impl Future<Output = T>) -> T {
+/// Runs what has such an end.
+pub fn run_bare<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, work)
 }

@@ -22,6 +22,7 @@ use crate::io::Lead;
 use crate::message::{Draft, Imports, Incoming, Message};
 use crate::metrics::{self, Counted, Side};
 use crate::peer::Peer;
+use crate::proxy_capnp::context;
 use crate::service::CallTrace;
 use crate::stream::{Served, Turn};
 use crate::thread::{ThreadContext, with_caller};
@@ -231,7 +232,11 @@ impl ObjectServer {
         if !method.context {
             return Ok(Some(plain(peer)?));
         }
-        let context = params.hook.get()?.get_as::<shape_capnp::with_context::Reader<'_>>()?.get_context()?;
+        let (params, _) = peer.channel.reading(|| params.hook.get());
+        let context = params?.get_as::<shape_capnp::with_context::Reader<'_>>()?.get_context()?;
+        if peer.channel.call_read() == 0 {
+            return self.own_thread(context).map(Some);
+        }
         if !context.has_thread() {
             return match peer.pool.borrow().is_empty() {
                 true => Err(capnp::Error::failed("no thread specified and no pool configured".to_owned())),
@@ -253,6 +258,18 @@ impl ObjectServer {
                 Err(capnp::Error::failed("invalid thread handle".to_owned()))
             }
         }
+    }
+
+    /// Finds the thread for a call of ours over an object that the other side has given back to us: the one that waits for
+    /// it, as the thread that the call names is one of theirs.
+    fn own_thread(&self, context: context::Reader<'_>) -> Result<Arc<ThreadContext>, capnp::Error> {
+        if context.has_callback_thread() {
+            let waiting = context.get_callback_thread()?;
+            if let Some(server) = self.peer.local_threads.borrow().get_local_server_of_resolved(&waiting) {
+                return Ok(server.context.clone());
+            }
+        }
+        Ok(plain(&self.peer)?)
     }
 }
 
@@ -359,7 +376,7 @@ impl Work {
             {
                 return Outcome::refuse(error);
             }
-            let work = || serve_here(service, index, method, message, &connection, trace, &cancelled);
+            let work = || serve_here(service, (index, method), number, message, &connection, trace, &cancelled);
             cancel::with(None, work)
         }));
         let Outcome { result, text, leftovers } = outcome.unwrap_or_else(|panic| {
@@ -414,15 +431,16 @@ impl Outcome {
 /// Serves a call on the current thread.
 fn serve_here(
     service: Arc<dyn Service>,
-    index: usize,
-    method: &'static Method,
+    (index, method): (usize, &'static Method),
+    number: u64,
     message: Message,
     connection: &crate::Connection,
     trace: Option<CallTrace>,
     given_up: &Arc<AtomicBool>,
 ) -> Outcome {
     let params = Incoming::new(message);
-    let caller = match method.context.then(|| params.callback_thread()).transpose() {
+    // A call of our own (number 0) is no one else's, so that what is called in it has the threads of whoever runs it.
+    let caller = match (method.context && number > 0).then(|| params.callback_thread()).transpose() {
         Ok(caller) => caller.flatten(),
         Err(error) => return Outcome::refuse(error),
     };
