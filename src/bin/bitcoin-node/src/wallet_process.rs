@@ -72,6 +72,8 @@ struct Memory {
     open: Mutex<Option<Vec<String>>>,
     mock_time: Mutex<Option<i64>>,
     child: Mutex<Option<Arc<ipc::Connection>>>,
+    /// What the next attempt is going to fail with, too: a program that is missing, or of another version.
+    obstacle: Mutex<Option<Error>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,6 +115,17 @@ impl Memory {
 
 /// Starts a process, and brings it to where its predecessor was.
 fn connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Chain>) -> Result<Wallets> {
+    let wallets = try_connect(memory, config, chain);
+    *lock(&memory.obstacle) = match &wallets {
+        Err(Error::Internal { message }) => {
+            Some(Error::internal(format!("The wallet process cannot be started: {message}")))
+        }
+        _ => None,
+    };
+    wallets
+}
+
+fn try_connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Chain>) -> Result<Wallets> {
     let child = memory.spawn()?;
     let pid = child.pid();
     child.on_disconnect({
@@ -184,7 +197,8 @@ struct WalletProcess {
 
 impl WalletProcess {
     fn loader(&self) -> Result<Arc<dyn WalletLoader>> {
-        self.wallets.get().map(|wallets| wallets.loader)
+        let wallets = self.wallets.get().map_err(|gone| lock(&self.memory.obstacle).clone().unwrap_or(gone))?;
+        Ok(wallets.loader)
     }
 
     /// Makes a call after which other wallets may be open.
