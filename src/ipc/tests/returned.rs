@@ -18,7 +18,7 @@ use multiprocess::proxy_capnp::{context, thread, thread_map};
 use crate::asynchronous::block_on;
 use crate::link::ends;
 use crate::probe::schema::probe_capnp::{self as wire, probe};
-use crate::probe::{self as local, Count, Counter, Probe, ProbeClient, Sink};
+use crate::probe::{self as local, Count, Counter, Probe, ProbeClient};
 use crate::stream::{bare, run_bare};
 
 /// Gives back what it is given.

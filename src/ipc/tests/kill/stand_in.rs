@@ -145,8 +145,10 @@ impl Service for Harness {
         let object = params.imports().object(hook)?;
         let result = call(&object, self.method).map(drop);
         let _ = self.ended.lock().unwrap().send(result);
-        while self.stays {
-            std::thread::park();
+        if self.stays {
+            loop {
+                std::thread::park();
+            }
         }
         Ok(())
     }
