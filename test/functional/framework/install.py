@@ -68,9 +68,12 @@ class Installation:
 
 
 def made_by_depends():
-    """The prefix that depends made and the build was configured with, or None."""
+    """The prefix with the library that depends made and the build was configured with, or None."""
     configured = tomllib.loads((ROOT / "build/config.toml").read_text()).get("depends")
-    return pathlib.Path(configured) if configured else None
+    manifest = pathlib.Path(configured or "", "share/depends/manifest.toml")
+    # One that an earlier version made has no library.
+    made = configured and "libmultiprocess" in tomllib.loads(manifest.read_text())["packages"]
+    return pathlib.Path(configured) if made else None
 
 
 class Example:

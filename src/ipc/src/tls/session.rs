@@ -26,6 +26,10 @@ const LINGER_SIZE: usize = 1 << 20;
 pub(crate) struct Session {
     stream: TcpStream,
     tls: rustls::Connection,
+    /// What is being read, as it came. TLS reads small parts only, each of which would be a system call.
+    wire: Box<[u8]>,
+    /// What came and is not handed on yet.
+    inbound: Vec<u8>,
 }
 
 /// Returns `None` for what only means that there is nothing to do now.
@@ -52,7 +56,7 @@ impl Session {
     pub(super) fn new(stream: TcpStream, mut tls: rustls::Connection) -> Session {
         // Bounded here: nothing is taken while there is something to send.
         tls.set_buffer_limit(None);
-        Session { stream, tls }
+        Session { stream, tls, wire: vec![0; CHUNK].into(), inbound: Vec::with_capacity(CHUNK) }
     }
 
     /// Returns the other side's key.
@@ -96,15 +100,27 @@ impl Session {
         Ok(())
     }
 
-    /// Reads what has come; `false` at the end.
+    /// Reads some of what has come; `false` at the end.
     fn receive(&mut self) -> Result<bool> {
-        let Some(count) = unless_blocked(self.tls.read_tls(&mut self.stream))? else { return Ok(true) };
-        if let Err(error) = self.tls.process_new_packets() {
-            // Tells the other side why, if it still listens.
-            let _ = self.send();
-            return Err(error.into());
+        let Some(count) = unless_blocked(self.stream.read(&mut self.wire))? else { return Ok(true) };
+        let mut came = &self.wire[..count];
+        loop {
+            self.tls.read_tls(&mut came)?;
+            if let Err(error) = self.tls.process_new_packets() {
+                // Tells the other side why, if it still listens.
+                let _ = self.send();
+                return Err(error.into());
+            }
+            match self.tls.reader().read_to_end(&mut self.inbound) {
+                Ok(_) => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            if came.is_empty() {
+                return Ok(true);
+            }
         }
-        Ok(count > 0)
     }
 
     /// Carries bytes both ways until either side has ended.
@@ -114,22 +130,21 @@ impl Session {
     pub(crate) fn carry(&mut self, local: &UnixStream) -> Result<()> {
         local.set_nonblocking(true)?;
         let mut chunk = vec![0; CHUNK];
-        let mut inbound = Vec::with_capacity(CHUNK);
         let mut given_up = None;
         let mut open = true;
         loop {
-            open &= self.deliver(&mut inbound, local, &mut chunk)?;
+            self.deliver(local);
             let ended = !self.collect(local, &mut chunk)?;
             self.send()?;
-            if !open && inbound.is_empty() || ended && !self.tls.wants_write() {
+            if !open && self.inbound.is_empty() || ended && !self.tls.wants_write() {
                 return Ok(());
             }
             let full = self.tls.wants_write();
             let (mut remote_wants, mut local_wants) = (PollFlags::empty(), PollFlags::empty());
-            remote_wants.set(PollFlags::IN, open && inbound.is_empty());
+            remote_wants.set(PollFlags::IN, open && self.inbound.is_empty());
             remote_wants.set(PollFlags::OUT, full);
             local_wants.set(PollFlags::IN, !full);
-            local_wants.set(PollFlags::OUT, !inbound.is_empty());
+            local_wants.set(PollFlags::OUT, !self.inbound.is_empty());
             // The end of the local side shows even if nothing is wanted of it; it is looked at once.
             let mut fds = vec![PollFd::new(local, local_wants)];
             if given_up.is_some() && local_wants.is_empty() {
@@ -151,22 +166,13 @@ impl Session {
         }
     }
 
-    /// Hands on what came; `false` if no more can come. An end of the local side shows when it is read from.
-    fn deliver(&mut self, inbound: &mut Vec<u8>, local: &UnixStream, chunk: &mut [u8]) -> Result<bool> {
-        loop {
-            if inbound.is_empty() {
-                match self.tls.reader().read(chunk) {
-                    Ok(0) => return Ok(false),
-                    Ok(count) => inbound.extend_from_slice(&chunk[..count]),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true),
-                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(false),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            match unless_blocked((&*local).write(inbound)) {
-                Ok(Some(count)) => drop(inbound.drain(..count)),
-                Ok(None) => return Ok(true),
-                Err(_) => inbound.clear(),
+    /// Hands on what came. An end of the local side shows when it is read from.
+    fn deliver(&mut self, local: &UnixStream) {
+        while !self.inbound.is_empty() {
+            match unless_blocked((&*local).write(&self.inbound)) {
+                Ok(Some(count)) => drop(self.inbound.drain(..count)),
+                Ok(None) => return,
+                Err(_) => self.inbound.clear(),
             }
         }
     }
