@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from framework import process
 from framework.rpc import RpcError
@@ -9,6 +10,7 @@ from framework.scenario import main
 from framework.util import check, equal, wait_until
 
 LIMIT = 120  # seconds until it is noticed, and more
+PATIENCE = 10  # seconds that a container's end takes before it is a kill
 
 
 def run(t):
@@ -41,9 +43,12 @@ def run(t):
     t.step("a node stops although its wallet process does nothing")
     pid = node.wallet_pid
     os.kill(pid, signal.SIGSTOP)
+    start = time.monotonic()
     node.rpc.stop()
     node.timeout = LIMIT
     node.wait_exit()
+    took = time.monotonic() - start
+    check(took < PATIENCE, f"the end took {took} s")
     check(not process.alive(pid), "the stopped process is gone")
     node.start()
     equal(node.wallet("w").getbalance(), 50)

@@ -11,7 +11,7 @@ import sys
 from framework import stranger
 from framework.rpc import RpcError
 from framework.scenario import main
-from framework.util import check, contains, equal, wait_until
+from framework.util import check, contains, equal, excludes, wait_until
 
 
 def version(program):
@@ -48,7 +48,8 @@ def run(t):
     wallet = bin_directory / "bitcoin-wallet"
     programs = copy.copy(t.programs)
     programs.directory, programs.node = bin_directory, [str(bin_directory / "bitcoin-node")]
-    (bin_directory / "bitcoin-node").symlink_to(ours["bitcoin-node"])
+    # Not a link, or the wallet beside what it leads to would do as well.
+    shutil.copy(ours["bitcoin-node"], bin_directory)
     node = t.node()
     node.programs = programs
 
@@ -70,6 +71,8 @@ def run(t):
     play()
     node.refuses_to_start(f"Error: Cannot start the wallet: bitcoin-wallet does not say its version, bitcoin-node is version "
                           f"v{own}: {advice}")
+    # It has not come to have one.
+    excludes(node.log_text(), "wallet.log")
 
     t.step("a node whose wallet is replaced while it runs goes on, and says what is wrong until it is put right")
     shutil.copy(ours["bitcoin-wallet"], wallet)
@@ -86,20 +89,30 @@ def run(t):
         except RpcError as error:
             return error
 
-    # Until the first attempt has failed, it is only gone.
-    error = wait_until(lambda: getattr(error := wallets(), "code", -9) != -9 and error, "the error says why")
-    equal((error.code, error.message), (-1, f"The wallet process cannot be started: {skew}"))
-    equal(len(node.mine(1)), 1)
-    equal(node.rpc.getblockcount(), 1)
-    replace(wallet, ours["bitcoin-wallet"].read_bytes())
-    equal(wait_until(lambda: isinstance(wallets(), list) and wallets(), "the wallets are back"), ["w"])
+    def works_without(wallets_cannot, height):
+        # Until the first attempt has failed, it is only gone.
+        error = wait_until(lambda: getattr(error := wallets(), "code", -9) != -9 and error, "the error says why")
+        equal((error.code, error.message), (-1, f"The wallet process cannot be started: {wallets_cannot}"))
+        equal(len(node.mine(1)), 1)
+        equal(node.rpc.getblockcount(), height)
+        replace(wallet, ours["bitcoin-wallet"].read_bytes())
+        equal(wait_until(lambda: isinstance(wallets(), list) and wallets(), "the wallets are back"), ["w"])
+
+    works_without(skew, 1)
+    equal(node.log_text().count("wallet.log"), 1, "lines that blame what was killed")
+
+    t.step("so does one whose wallet is removed")
+    wallet.unlink()
+    os.kill(node.wallet_pid, signal.SIGKILL)
+    places = " or ".join(f"{bin_directory}/{place}bitcoin-wallet" for place in ("", "../libexec/", "../bin/"))
+    works_without(f"bitcoin-wallet not found at {places}; install it there; reinstall it, or start with -disablewallet", 2)
 
     t.step("clients of other releases are served, and the log says which they are")
     cli = bin_directory / "bitcoin-cli"
     for number in (older, newer):
         released(ours["bitcoin-cli"], cli, number)
         with node.logs(f"bitcoin-cli v{re.escape(number)}"):
-            equal(node.cli("-ipcconnect=unix", "getblockcount"), (0, "1\n", ""))
+            equal(node.cli("-ipcconnect=unix", "getblockcount"), (0, "2\n", ""))
     node.stop()
 
     t.step("a client that a node of another release turns away says why")

@@ -220,7 +220,10 @@ pub fn find_program(name: &str) -> Result<PathBuf> {
     let called = std::env::args_os().next().map(PathBuf::from).filter(|path| path.components().count() > 1);
     let real = std::env::current_exe().ok();
     let dirs = [called, real].into_iter().flatten().filter_map(|path| path.parent().map(Path::to_owned));
+    let mut dirs: Vec<_> = dirs.collect();
+    dirs.dedup();
     let places: Vec<PathBuf> = dirs
+        .iter()
         .flat_map(|dir| [dir.join(name), dir.join("../libexec").join(name), dir.join("../bin").join(name)])
         .collect();
     places.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {

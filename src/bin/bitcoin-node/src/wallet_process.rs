@@ -16,7 +16,7 @@ use interfaces::{
 };
 use ipc::{Pauses, Reconnecting};
 
-use crate::watch::Watch;
+use crate::watch::{Pace, Watch};
 
 /// Name of the program.
 const PROGRAM: &str = "bitcoin-wallet";
@@ -34,11 +34,12 @@ const OPENING: [&str; 5] = ["createwallet", "loadwallet", "unloadwallet", "resto
 pub fn start(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
     let memory = Arc::new(Memory::default());
     let watched = memory.clone();
-    let watch = Watch::start(identity(&config), move || lock(&watched.child).clone())?;
+    let own = identity(&config);
+    let watch = Watch::start(own.clone(), Pace::USUAL, move || lock(&watched.child).clone())?;
     let kept = memory.clone();
     let wallets =
         Reconnecting::start("the wallet process", Pauses::default(), move || connect(&kept, &config, &chain))?;
-    Ok(Arc::new(WalletProcess { wallets, memory, _watch: watch }))
+    Ok(Arc::new(WalletProcess { own, wallets, memory, _watch: watch }))
 }
 
 /// Who this process is.
@@ -128,6 +129,9 @@ fn connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Chain>)
 fn try_connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Chain>) -> Result<Wallets> {
     let child = memory.spawn()?;
     let pid = child.pid();
+    let peer = introduce(&child.init(), config)?;
+    log::info!("wallet process {pid} is {peer}");
+    // One that is not wanted has done nothing that would be in its log.
     child.on_disconnect({
         let memory = memory.clone();
         move || {
@@ -139,8 +143,6 @@ fn try_connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Cha
             }
         }
     });
-    let peer = introduce(&child.init(), config)?;
-    log::info!("wallet process {pid} is {peer}");
     let open = lock(&memory.open).clone();
     let mut config = config.clone();
     if open.is_some() {
@@ -190,6 +192,7 @@ fn reopen(loader: &Arc<dyn WalletLoader>, open: Vec<String>, mock_time: Option<i
 
 /// The wallets of whatever process there is.
 struct WalletProcess {
+    own: Identity,
     wallets: Reconnecting<Wallets>,
     memory: Arc<Memory>,
     _watch: Watch,
@@ -270,6 +273,8 @@ impl WalletLoader for WalletProcess {
     /// Returns when the process is gone, so that nothing of the data directory is in use when the node has stopped.
     fn stop(&self) -> Result<()> {
         self.memory.stopping.store(true, Ordering::Release);
+        let watched = lock(&self.memory.child).clone();
+        let _watch = Watch::start(self.own.clone(), Pace::STOPPING, move || watched.clone());
         // One that is stuck there answers the watch all the same.
         let stopped = ipc::within(STOP_LIMIT, || self.loader().and_then(|loader| loader.stop()));
         // Also one that is just being started: what it is asked for fails, and no other follows.

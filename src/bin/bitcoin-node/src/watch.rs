@@ -10,11 +10,21 @@ use std::time::Duration;
 
 use interfaces::{Error, Identity, Result};
 
-/// Pauses between questions.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// How often a process is asked, and how long an answer may take.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    interval: Duration,
+    limit: Duration,
+}
 
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(20);
+impl Pace {
+    /// While the node runs.
+    pub const USUAL: Pace = Pace { interval: Duration::from_secs(10), limit: Duration::from_secs(20) };
+
+    /// While the node waits for the process in order to stop: who stops it may have no more patience than ten seconds for
+    /// all of it. A process whose wallets are being closed answers, however long that takes.
+    pub const STOPPING: Pace = Pace { interval: Duration::from_millis(500), limit: Duration::from_millis(2500) };
+}
 
 /// Asks the process now and then, until dropped.
 pub struct Watch {
@@ -23,14 +33,18 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to ask whatever process `child` returns. One that does not answer is killed.
-    pub fn start(own: Identity, child: impl Fn() -> Option<Arc<ipc::Connection>> + Send + 'static) -> Result<Watch> {
+    pub fn start(
+        own: Identity,
+        pace: Pace,
+        child: impl Fn() -> Option<Arc<ipc::Connection>> + Send + 'static,
+    ) -> Result<Watch> {
         let (stop, stopped) = channel();
         let watch = std::thread::Builder::new().name("wallet-watch".into());
         let watch = watch.spawn(move || {
-            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(pace.interval) == Err(RecvTimeoutError::Timeout) {
                 let Some(child) = child() else { continue };
                 // Asked twice: while a terminal had both processes stopped, the time for the first answer passed.
-                if (0..2).all(|_| is_silent(&child, &own)) {
+                if (0..2).all(|_| is_silent(&child, &own, pace.limit)) {
                     log::error!("the wallet process {} does not answer; it is killed", child.pid());
                     child.close_within(Duration::ZERO);
                 }
@@ -41,6 +55,6 @@ impl Watch {
 }
 
 /// Says whether a process does not answer. One that is gone is not silent.
-fn is_silent(child: &ipc::Connection, own: &Identity) -> bool {
-    matches!(ipc::within(LIMIT, || child.init().introduce(own.clone())), Err(Error::TimedOut { .. }))
+fn is_silent(child: &ipc::Connection, own: &Identity, limit: Duration) -> bool {
+    matches!(ipc::within(limit, || child.init().introduce(own.clone())), Err(Error::TimedOut { .. }))
 }
