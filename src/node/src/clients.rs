@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use common::args::Args;
 use interfaces::{Error, Identity, Init, Result};
 
 use crate::NodeContext;
@@ -24,8 +25,11 @@ use crate::shutdown::Shutdown;
 use budget::{Budget, Held};
 use init::ClientInit;
 
-/// Bytes that the objects of all clients may take together.
-const ALL_MEMORY: usize = 1 << 30;
+/// Megabytes that the objects of all clients may take together, unless `-ipcmemory` says otherwise.
+const ALL_MEMORY: i64 = 1024;
+
+/// The highest number for `-ipcmemory`.
+const MOST_MEMORY: i64 = 1 << 20;
 
 /// Listens at an `-ipcbind` address, with the data directory of the chain for relative ones. The error is for the user.
 pub type Listen = Box<dyn Fn(&str, &Path, Arc<Clients>) -> std::result::Result<Box<dyn Listening>, String> + Send>;
@@ -70,9 +74,22 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Makes it for the node that `identity` says.
-    pub(crate) fn new(identity: Identity, json_rpc: ::rpc::server::JsonRpc, shutdown: Arc<Shutdown>) -> Arc<Self> {
-        let memory = Budget::new(ALL_MEMORY, "all clients");
+    /// Reads `-ipcmemory`: the bytes that the objects of all clients may take together. The error is for the user.
+    pub(crate) fn memory(args: &Args) -> std::result::Result<usize, String> {
+        let megabytes = args.opt_int("ipcmemory").unwrap_or(ALL_MEMORY);
+        let valid = usize::try_from(megabytes).ok().filter(|_| (1..=MOST_MEMORY).contains(&megabytes));
+        let bytes = valid.map(|megabytes| megabytes.saturating_mul(1 << 20));
+        bytes.ok_or_else(|| format!("-ipcmemory must be a number of megabytes from 1 to {MOST_MEMORY}"))
+    }
+
+    /// Makes it for the node that `identity` says; `memory` bytes is what the objects of all clients may take together.
+    pub(crate) fn new(
+        identity: Identity,
+        json_rpc: ::rpc::server::JsonRpc,
+        shutdown: Arc<Shutdown>,
+        memory: usize,
+    ) -> Arc<Self> {
+        let memory = Budget::new(memory, "all clients");
         let (context, changed) = (Mutex::default(), Condvar::new());
         let clients = Arc::new(Clients { identity, json_rpc, shutdown, memory, context, changed });
         let waiting = Arc::downgrade(&clients);

@@ -230,7 +230,7 @@ fn start(
     running.registry = Some(registry.clone());
     let json_rpc = running.server.as_ref().map(rpc::server::Server::json_rpc);
     let json_rpc = json_rpc.unwrap_or_else(|| rpc::server::JsonRpc::without_server(registry.clone()));
-    let clients = Clients::new(identity(args), json_rpc, shutdown.clone());
+    let clients = Clients::new(identity(args), json_rpc, shutdown.clone(), Clients::memory(args)?);
     running.clients = Some(clients.clone());
     if let Some(listen) = listen {
         for address in args.get_all("ipcbind") {

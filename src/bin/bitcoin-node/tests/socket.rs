@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use interfaces::{BlockCreateOptions, ClientV30, Error, Init};
+use interfaces::{BlockCreateOptions, ClientV30, Error, Init, Mining};
 use testing::contract;
 
 /// A node that is killed unless it stops by itself.
@@ -193,4 +193,27 @@ fn a_client_over_the_memory_of_its_socket_is_told_which_limit() {
     held.truncate(held.len() / 2);
     assert!(mining.create_new_block(BlockCreateOptions::default(), false).unwrap().is_some());
     assert!(stop(node, &second).success());
+}
+
+#[test]
+fn clients_over_the_memory_of_all_are_told_which_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = start(dir.path(), "unix -ipcmemory=1");
+    let (_link, init) = connect(&mut node, dir.path());
+    let (_other, second) = connect(&mut node, dir.path());
+    let limit = "the objects of all clients may take 1 MB and take 1 MB; destroy some before asking for more";
+    let template = |mining: &Arc<dyn Mining>| match mining.create_new_block(BlockCreateOptions::default(), false) {
+        Ok(template) => template,
+        Err(Error::Overloaded { limit: found, .. }) if found == limit => None,
+        Err(error) => panic!("{error}"),
+    };
+    let minings = [init.make_mining().unwrap(), second.make_mining().unwrap()];
+    // Each has some of it when it is full.
+    let mut held: Vec<Vec<_>> = vec![(0..10).filter_map(|_| template(&minings[0])).collect(), Vec::new()];
+    held[1].extend(std::iter::from_fn(|| template(&minings[1])));
+    assert_eq!((held[0].len(), held[1].len() > 100), (10, true), "{}", held[1].len());
+    assert!(template(&minings[0]).is_none());
+    held[1].clear();
+    assert!(template(&minings[0]).is_some());
+    assert!(stop(node, &init).success());
 }
