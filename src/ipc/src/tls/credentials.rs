@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::retry_on_intr;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -34,7 +35,7 @@ impl Credentials {
         let path = dir.join(FILE);
         match Self::load(&path) {
             Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                make(dir, &path)?;
+                make(dir, &path, |file, name| fs::hard_link(file, name))?;
                 Self::load(&path)
             }
             loaded => loaded,
@@ -81,8 +82,11 @@ pub(super) fn read_private(path: &Path, closed: u32, limit: u64) -> Result<Vec<u
     Ok(text)
 }
 
+/// Gives a file another name.
+type Link = fn(&Path, &Path) -> io::Result<()>;
+
 /// Makes a key, unless another program is faster.
-fn make(dir: &Path, path: &Path) -> Result<()> {
+fn make(dir: &Path, path: &Path, link: Link) -> Result<()> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let failed = |source| Error::File { path: path.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
@@ -93,12 +97,27 @@ fn make(dir: &Path, path: &Path) -> Result<()> {
     let _ = fs::remove_file(&draft);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    // Fails if the name is taken, unlike renaming.
-    let made = written.and_then(|()| fs::hard_link(&draft, path));
+    let placed = written.and_then(|()| File::open(dir)).and_then(|dir| {
+        place(&draft, path, &dir, link)?;
+        dir.sync_all()
+    });
+    // Is gone already if it was renamed.
     let _ = fs::remove_file(&draft);
-    match made {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
-        _ => File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed),
+    placed.map_err(failed)
+}
+
+/// Gives a file in the directory `dir` its name, unless that is taken.
+fn place(draft: &Path, path: &Path, dir: &File, link: Link) -> io::Result<()> {
+    // Fails if the name is taken, unlike renaming.
+    match link(draft, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
+        _ => return Ok(()),
+    }
+    // Where files cannot have two names, they cannot for any other program either, so that all of them come here.
+    retry_on_intr(|| flock(dir, FlockOperation::LockExclusive))?;
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(draft, path),
+        found => found.map(drop),
     }
 }
 
@@ -132,6 +151,23 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&dir), mode(&dir.join(FILE))), (0o700, 0o600));
         assert_eq!(Credentials::load_or_make(&dir).unwrap().fingerprint(), made[0]);
+    }
+
+    #[test]
+    fn made_once_where_files_have_one_name() {
+        let dir = directory("single");
+        let path = dir.join(FILE);
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let make_one = || {
+                make(&dir, &path, |_, _| Err(io::ErrorKind::PermissionDenied.into())).unwrap();
+                Credentials::load(&path).unwrap().fingerprint()
+            };
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(make_one)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(made.iter().all(|one| *one == made[0]), "{made:?}");
+        let names: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [FILE]);
     }
 
     #[test]
