@@ -23,6 +23,11 @@ def connect(path):
     return stream
 
 
+def sockets(pid):
+    """What the descriptors of a process are."""
+    return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+
+
 def threads(node):
     return len(os.listdir(f"/proc/{node.process.pid}/task"))
 
@@ -44,6 +49,56 @@ def as_nobody(work):
     os.waitpid(child, 0)
     check(said.startswith(b"+"), said)
     return said[1:]
+
+
+def listens_as(user, path):
+    """Listens as another user: yields once when it does, then how many of the bytes it was sent it read, of one."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(user)
+            os.umask(0)
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+                listener.listen()
+                os.write(into, b"+")
+                os.write(into, b"%d" % len(listener.accept()[0].recv(1)))
+        finally:
+            os._exit(0)
+    os.close(into)
+    with open(out, "rb", buffering=0) as result:
+        check(result.read(1) == b"+", f"user {user} listens on {path}")
+        yield
+        yield result.read(1)
+    os.waitpid(child, 0)
+
+
+def squatted(t):
+    """A client that is not root, at sockets that another user has put somewhere."""
+    client, server = 65533, 65534
+    program = t.programs.path("bitcoin-cli")
+    try:
+        subprocess.run([program, "-version"], user=client, capture_output=True, check=True)
+    except PermissionError:
+        return  # the programs are in a place of root's own
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o1777)
+        for name, user in (("own", server), ("data", client)):
+            os.mkdir(os.path.join(place, name))
+            os.chown(os.path.join(place, name), user, user)
+        os.chmod(os.path.join(place, "own"), 0o755)
+        command = [program, f"-datadir={place}/data", "-regtest", "-rpcclienttimeout=5"]
+        for path, heard in ((f"{place}/x", 0), (f"{place}/own/x", 1)):
+            other = listens_as(server, path)
+            next(other)
+            done = subprocess.run([*command, f"-ipcconnect=unix:{path}", "uptime"], user=client, capture_output=True, text=True,
+                                  check=False)
+            equal(next(other), b"%d" % heard, "bytes of what is sent")
+            equal(done.returncode, 1)
+            if not heard:
+                contains(done.stderr, f"error: user {server} listens on {path}, which is neither this user nor root nor the "
+                                      "owner of the directory; nothing is sent there\n")
 
 
 def run(t):
@@ -160,6 +215,11 @@ def run(t):
     refused("1", "'1'. Unrecognized address '1'")
     refused("unix,alow=mining", "'unix,alow=mining'. 'alow=mining' is not an option of a socket: allow, connections, "
             "memory, calls, objects, threads, nesting, message and buffers are")
+    refused("unix,connections=0", "'unix,connections=0'. 'connections=0' is out of range: a number from 1 to 65536 is not")
+    refused("unix,nesting=100000000", "'unix,nesting=100000000'. 'nesting=100000000' is out of range: a number from 16 to 256 "
+            "is not")
+    node.refuses_to_start("Error: -ipcmemory must be a number of megabytes from 1 to 1048576", "-ipcmemory=0")
+    refused("unix,allow=", "'unix,allow='. '' is not an interface that can be allowed: echo, mining and rpc are")
     refused("unix,allow=wallet", "'unix,allow=wallet'. 'wallet' is not an interface that can be allowed: echo, mining and "
                                  "rpc are")
     refused("fd:0", "'fd:0'. fd:0 is not a listening socket inherited from a parent process")
@@ -193,7 +253,13 @@ def run(t):
         node.wait_ready()
         contains(node.log_text(), f"Listening for IPC requests on address fd:{number}\n")
         equal(over("unix:given.sock", "getblockcount")[0], 0)
+        inode = os.fstat(number).st_ino
+        holds = [pid for pid in (node.process.pid, node.wallet_pid) if f"socket:[{inode}]" in sockets(pid)]
+        equal(holds, [node.process.pid], "processes that have it")
         node.stop()
+        node.spawn(f"-ipcbind=fd:{number}", f"-ipcbind=fd:{number}", pass_fds=[number])
+        node.wait_exit(1, f"Error: Unable to bind to IPC address 'fd:{number}'. descriptor {number} is of this program itself; "
+                          "one that the parent process left open can be taken over\n")
     if os.geteuid() == 0:
         t.step("another user is turned away even where the file lets him in")
         with tempfile.TemporaryDirectory() as open_to_all, socket.socket(socket.AF_UNIX) as listener:
@@ -209,6 +275,8 @@ def run(t):
                 equal(as_nobody(lambda: connect(name).recv(1)), b"")
             equal(over(f"unix:{name}", "getblockcount")[0], 0)
             node.stop()
+        t.step("nothing is sent to another user's socket in a place that all can write to")
+        squatted(t)
     contained = ["unshare", "--pid", "--fork", "--kill-child"]
     if subprocess.run([*contained, "true"], capture_output=True, check=False).returncode == 0:
         t.step("a client that has no process id where the node runs gets in, as from the host into a container")

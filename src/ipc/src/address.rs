@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::tls::{self, Fingerprint};
-use crate::{Error, Limits, Result};
+use crate::{Error, Limits, Result, limits};
 
 /// Length of a socket's path in the system's address, its end included.
 const PATH_SIZE: usize = 108;
@@ -68,17 +68,12 @@ impl BindAddress {
             limits: Limits::default(),
         };
         let mut rest = text;
-        while let Some((before, option, key, value)) = last_option(rest) {
-            let number = || value.parse().ok().filter(|number| *number > 0);
-            let invalid = || Error::BindOption { option: option.to_owned() };
+        while let Some((before, _, key, value)) = last_option(rest) {
             match key {
-                "allow" if !value.is_empty() => {
-                    address.allow.get_or_insert_default().extend(value.split('+').map(str::to_owned));
-                }
-                "connections" => address.connections = Some(number().ok_or_else(invalid)?),
-                "memory" => address.memory = Some(number().ok_or_else(invalid)?),
-                _ if number().is_some_and(|number| address.limits.set(key, number)) => {}
-                _ => return Err(invalid()),
+                "allow" => address.allow.get_or_insert_default().extend(value.split('+').map(str::to_owned)),
+                "connections" => address.connections = Some(limits::number(key, value)?),
+                "memory" => address.memory = Some(limits::number(key, value)?),
+                _ => address.limits.set(key, limits::number(key, value)?),
             }
             rest = before;
         }
@@ -190,18 +185,6 @@ mod tests {
             ),
         );
         check(
-            "unix,connections=0",
-            Err(
-                "'connections=0' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are",
-            ),
-        );
-        check(
-            "unix,allow=",
-            Err(
-                "'allow=' is not an option of a socket: allow, connections, memory, calls, objects, threads, nesting, message and buffers are",
-            ),
-        );
-        check(
             "tcp:127.0.0.1:8000",
             Err("Unrecognized address 'tcp:127.0.0.1:8000': plain TCP is neither encrypted nor authenticated; \
                  tls:<host>:<port> is"),
@@ -228,6 +211,40 @@ mod tests {
         assert_eq!(address.place, Place::Unix("/a,b.sock".into()));
         assert_eq!((address.allow, address.memory, address.connections), (Some(names), Some(64), Some(3)));
         assert_eq!(address.limits, Limits { calls: 7, message: 8, ..Limits::default() });
+    }
+
+    #[test]
+    fn numbers() {
+        let check = |key: &str, least: usize, most: usize| {
+            let parse = |value: &str| {
+                let found = BindAddress::parse(&format!("unix,{key}={value}"), Path::new("/data"), "node");
+                found.map_err(|error| error.to_string())
+            };
+            let read = |address: BindAddress| {
+                let Limits { calls, objects, threads, nesting, message, buffers } = address.limits;
+                let BindAddress { connections, memory, .. } = address;
+                let all =
+                    [connections, memory, Some(calls), Some(objects), Some(threads), Some(nesting), Some(message)];
+                all.into_iter().chain([Some(buffers)]).flatten().filter(|number| [least, most].contains(number)).count()
+            };
+            for number in [least, most] {
+                assert!(read(parse(&number.to_string()).expect("in range")) > 0, "{key}={number}");
+            }
+            for wrong in
+                [(least - 1).to_string(), (most + 1).to_string(), "9".repeat(30), "-1".to_owned(), "x".to_owned()]
+            {
+                let expected = format!("'{key}={wrong}' is out of range: a number from {least} to {most} is not");
+                assert_eq!(parse(&wrong), Err(expected));
+            }
+        };
+        check("connections", 1, 65_536);
+        check("memory", 1, 1 << 20);
+        check("calls", 4, 1_000_000);
+        check("objects", 3, 10_000_000);
+        check("threads", 1, 4096);
+        check("nesting", 16, 256);
+        check("message", 1, 4096);
+        check("buffers", 1, 1 << 20);
     }
 
     #[test]

@@ -58,6 +58,16 @@ pub enum Error {
         /// What was given.
         option: String,
     },
+    /// A number after an address that is out of range.
+    #[error("'{option}' is out of range: a number from {least} to {most} is not")]
+    BindNumber {
+        /// What was given.
+        option: String,
+        /// The lowest number.
+        least: usize,
+        /// The highest number.
+        most: usize,
+    },
     /// A path that is too long for the system. The text is Bitcoin Core's.
     #[error("Unix address path {} exceeded maximum socket path length", quoted(path))]
     TooLong {
@@ -114,11 +124,28 @@ pub enum Error {
         /// The number.
         fd: i32,
     },
+    /// A descriptor that this program opened itself.
+    #[error("descriptor {fd} is of this program itself; one that the parent process left open can be taken over")]
+    Own {
+        /// The number.
+        fd: i32,
+    },
     /// A descriptor that is a socket in a network.
     #[error("fd:{fd} is not a Unix socket: sockets are local only, since whoever reaches one needs no password")]
     NotLocal {
         /// The number.
         fd: i32,
+    },
+    /// A server of another user.
+    #[error(
+        "user {uid} listens on {}, which is neither this user nor root nor the owner of the directory; nothing is sent there",
+        path.display()
+    )]
+    WrongServer {
+        /// The path.
+        path: PathBuf,
+        /// The user.
+        uid: u32,
     },
     /// A client of another user.
     #[error("it comes from user {uid}")]

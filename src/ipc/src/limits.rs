@@ -2,11 +2,44 @@
 //!
 //! Each limit is an option after the address of a socket. Over one, a call fails and says so, and no other client
 //! notices.
+//!
+//! **Invariant:** no number that is accepted lets a client bring down this program, and none keeps every client out.
+
+use std::ops::RangeInclusive;
 
 use multiprocess::Options;
 
+use crate::{Error, Result};
+
 /// Bytes in a megabyte.
 const MB: usize = 1 << 20;
+
+/// The numbers that may follow an address, and what they may be.
+///
+/// Messages are copied level by level on the stack of whatever thread takes them, which has 2 MB if nobody asked for
+/// more: an optimized build needs some 450 bytes a level.
+const NUMBERS: [(&str, RangeInclusive<usize>); 8] = [
+    ("connections", 1..=65_536),
+    ("memory", 1..=1 << 20),
+    ("calls", 4..=1_000_000),
+    ("objects", 3..=10_000_000),
+    ("threads", 1..=4096),
+    ("nesting", 16..=256),
+    ("message", 1..=4096),
+    ("buffers", 1..=1 << 20),
+];
+
+/// Reads the number of the option `key=value`.
+///
+/// # Errors
+/// If no option of this name has one, or it is out of range.
+pub(crate) fn number(key: &str, value: &str) -> Result<usize> {
+    let option = || format!("{key}={value}");
+    let found = NUMBERS.iter().find(|(name, _)| *name == key);
+    let (_, range) = found.ok_or_else(|| Error::BindOption { option: option() })?;
+    let number = value.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| Error::BindNumber { option: option(), least: *range.start(), most: *range.end() })
+}
 
 /// Limits of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +65,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the limit with this name; `false` if there is none.
-    pub(crate) fn set(&mut self, name: &str, value: usize) -> bool {
+    /// Sets the limit with this name, if there is one.
+    pub(crate) fn set(&mut self, name: &str, value: usize) {
         let Limits { calls, objects, threads, nesting, message, buffers } = self;
         let limit = match name {
             "calls" => calls,
@@ -42,10 +75,9 @@ impl Limits {
             "nesting" => nesting,
             "message" => message,
             "buffers" => buffers,
-            _ => return false,
+            _ => return,
         };
         *limit = value;
-        true
     }
 
     /// As the runtime takes them, for a peer of this name.

@@ -32,6 +32,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long closed connections may take to let go of what they held: clients may be slow to notice.
 const RELEASE_LIMIT: Duration = Duration::from_millis(250);
 
+/// Lines about connections that were not taken, at most one in this time: anybody can cause them.
+const LINE_PAUSE: Duration = Duration::from_secs(1);
+
 /// Pause after a failure to accept, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -61,6 +64,8 @@ struct Shared {
     open: Mutex<HashMap<u64, Server>>,
     next_id: AtomicU64,
     closed: AtomicBool,
+    /// When the last line was written about a connection that was not taken.
+    last_line: Mutex<Option<Instant>>,
     /// What connections across a network need.
     remote: Option<Remote>,
 }
@@ -84,6 +89,7 @@ pub fn listen(address: &BindAddress, welcome: impl Fn() -> Guest + Send + Sync +
         open: Mutex::default(),
         next_id: AtomicU64::new(1),
         closed: AtomicBool::new(false),
+        last_line: Mutex::default(),
         remote,
     });
     let accepting = shared.clone();
@@ -107,12 +113,12 @@ fn accept(door: &Door, woken: &UnixStream, shared: &Arc<Shared>) {
         match door.accept() {
             Ok(arrival) => {
                 if let Err(error) = Shared::take(shared, arrival) {
-                    log::warn!(target: "ipc", "a connection was not taken: {error}");
+                    shared.complain(format_args!("a connection was not taken: {error}"));
                 }
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) => {
-                log::warn!(target: "ipc", "a connection could not be taken: {error}");
+                shared.complain(format_args!("a connection could not be taken: {error}"));
                 std::thread::sleep(PAUSE);
             }
         }
@@ -131,26 +137,32 @@ impl Shared {
                 stream.set_nonblocking(false).map_err(Error::Setup)?;
                 Self::admit(shared, stream, name)
             }
-            Arrival::Remote(stream, address) => {
-                // Before anything else is done for it.
-                shared.check_room()?;
-                remote::take(shared, stream, address)
-            }
+            Arrival::Remote(stream, address) => remote::take(shared, stream, address),
         }
     }
 
-    fn check_room(&self) -> Result<()> {
-        let limit = self.limit;
-        if self.open().len() < limit { Ok(()) } else { Err(Error::TooMany { limit }) }
+    /// Writes a line about a connection that was not taken, if it is time for one.
+    fn complain(&self, line: std::fmt::Arguments<'_>) {
+        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if last.is_none_or(|last| now.duration_since(last) >= LINE_PAUSE) {
+            *last = Some(now);
+            drop(last);
+            log::warn!(target: "ipc", "{line}");
+        } else {
+            log::debug!(target: "ipc", "{line}");
+        }
     }
 
-    /// Serves a connection that may have what the socket offers.
+    /// Serves a connection that may have what the socket offers. One too many is told so.
     fn admit(shared: &Arc<Self>, stream: UnixStream, name: String) -> Result<()> {
         let _turn = shared.turn();
         if shared.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        if let Err(error) = shared.check_room() {
+        let limit = shared.limit;
+        if shared.open().len() >= limit {
+            let error = Error::TooMany { limit };
             multiprocess::refuse(&stream, multiprocess::Error::Overloaded(error.to_string()));
             return Err(error);
         }

@@ -21,9 +21,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// Returns once the parent closed the connection, or died, and the calls it had made are finished.
 ///
 /// # Errors
-/// If `fd` is no socket, or nothing can be set up.
+/// If `fd` is no socket of a parent process, or nothing can be set up.
 pub fn serve_fd(fd: i32, init: Arc<dyn Init>) -> Result<()> {
-    serve_socket(inherited(fd)?, init)
+    serve_socket(inherited(fd, |_| Ok(()))?, init)
 }
 
 /// Serves `init` on a connected socket until the other side is gone; see [`serve_fd`].

@@ -4,9 +4,9 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -80,18 +80,19 @@ fn lock(dir: &Path) -> Result<File> {
 
 /// Takes over a socket that the parent process listens on.
 pub(crate) fn adopt(fd: i32) -> Result<UnixListener> {
-    let refuse = || Error::NotListening { fd };
-    let socket = inherited(fd).map_err(|_| refuse())?;
-    if sockopt::socket_domain(&socket).ok() != Some(AddressFamily::UNIX) {
-        return Err(Error::NotLocal { fd });
-    }
-    if !sockopt::socket_acceptconn(&socket).unwrap_or(false) {
-        return Err(refuse());
-    }
-    Ok(UnixListener::from(socket))
+    let socket = inherited(fd, |found| {
+        if sockopt::socket_domain(found).ok() != Some(AddressFamily::UNIX) {
+            return Err(Error::NotLocal { fd });
+        }
+        if sockopt::socket_acceptconn(found).unwrap_or(false) { Ok(()) } else { Err(Error::NotListening { fd }) }
+    });
+    socket.map(UnixListener::from).map_err(|error| match error {
+        Error::NotASocket { fd } => Error::NotListening { fd },
+        error => error,
+    })
 }
 
-/// Connects to the socket at `path`. Who listens there may be too busy to take connections; that is waited for, at most for
+/// Connects to the socket at `path`, if whoever listens there may have what is sent. Who listens there may be too busy to take connections; that is waited for, at most for
 /// `limit`.
 pub(crate) fn connect(path: &Path, limit: Option<Duration>) -> Result<OwnedFd> {
     let failed = |error: rustix::io::Errno| Error::Connect { source: error.into() };
@@ -106,7 +107,21 @@ pub(crate) fn connect(path: &Path, limit: Option<Duration>) -> Result<OwnedFd> {
             return Err(failed(error));
         }
     }
-    Ok(socket)
+    let found = peer(&socket).map_err(|source| Error::Connect { source })?;
+    let owner =
+        path.parent().and_then(|dir| fs::metadata(if dir.as_os_str().is_empty() { Path::new(".") } else { dir }).ok());
+    if may_serve(found.uid, rustix::process::geteuid().as_raw(), owner.map(|dir| dir.uid())) {
+        Ok(socket)
+    } else {
+        Err(Error::WrongServer { path: path.to_owned(), uid: found.uid })
+    }
+}
+
+/// Says whether what this process sends may be read by a user: the one it runs as, the superuser, or the owner of the
+/// directory of the socket, who decides what is there. Elsewhere, as in `/tmp`, anybody may have put it there. The superuser
+/// may connect to anyone.
+fn may_serve(uid: u32, ours: u32, owner: Option<u32>) -> bool {
+    [0, uid].contains(&ours) || uid == 0 || owner == Some(uid)
 }
 
 /// The process at the other end of a connection.
@@ -119,7 +134,7 @@ pub(crate) struct PeerProcess {
 }
 
 /// Asks the system who is at the other end.
-pub(crate) fn peer(stream: &UnixStream) -> io::Result<PeerProcess> {
+pub(crate) fn peer(stream: &impl AsFd) -> io::Result<PeerProcess> {
     let found = getsockopt(stream, PeerCredentials)?;
     Ok(PeerProcess { pid: found.pid(), uid: found.uid() })
 }
@@ -127,4 +142,22 @@ pub(crate) fn peer(stream: &UnixStream) -> io::Result<PeerProcess> {
 /// Says whether a user may connect: the one this process runs as, and the superuser, who can do as that one anyway.
 pub(crate) fn may_connect(uid: u32) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_are_trusted() {
+        let check =
+            |uid, ours, owner, expected| assert_eq!(may_serve(uid, ours, owner), expected, "{uid} {ours} {owner:?}");
+        check(1000, 1000, None, true);
+        check(0, 1000, None, true);
+        check(1001, 1000, None, false);
+        check(1001, 1000, Some(0), false);
+        check(1001, 1000, Some(1000), false);
+        check(1001, 1000, Some(1001), true);
+        check(1001, 0, Some(0), true);
+    }
 }

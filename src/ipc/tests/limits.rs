@@ -13,10 +13,10 @@ use capnp_rpc::RpcSystem;
 use capnp_rpc::rpc_capnp::{call, message};
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::twoparty::VatNetwork;
-use interfaces::{Echo, Error, Init, Result, Rpc};
+use interfaces::{Chain, Echo, Error, Init, ProcessConfig, Result, Rpc, WalletLoader};
 use ipc::{BindAddress, Guest, Listener};
 use multiprocess::proxy_capnp::thread_map;
-use testing::{FakeEcho, FakeRpc, contract};
+use testing::{FakeChain, FakeEcho, FakeRpc, contract};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use crate::link::{Gate, GateKeeper, LIMIT, ends, gate};
@@ -25,7 +25,13 @@ use crate::link::{Gate, GateKeeper, LIMIT, ends, gate};
 const INIT: u64 = 0x8838_c700_ba5c_ba65;
 
 /// Offers an echo that is held up, once; then others that are not. Its RPC answers with as many megabytes as it is asked for.
-struct Offer(Arc<Mutex<Option<Gate>>>);
+/// It has no wallets, and keeps the chain that they were to be on.
+struct Offer(Arc<Mutex<Option<Gate>>>, Mutex<Vec<Arc<dyn Chain>>>);
+
+/// What the others get.
+fn offer(gate: Arc<Mutex<Option<Gate>>>) -> Arc<Offer> {
+    Arc::new(Offer(gate, Mutex::default()))
+}
 
 impl Init for Offer {
     fn make_echo(&self) -> Result<Arc<dyn Echo>> {
@@ -36,7 +42,13 @@ impl Init for Offer {
     }
 
     fn make_rpc(&self) -> Result<Arc<dyn Rpc>> {
+        self.1.lock().unwrap().clear();
         Ok(Arc::new(Long))
+    }
+
+    fn make_wallet_loader(&self, _: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
+        self.1.lock().unwrap().push(chain);
+        Err(Error::internal("no wallets"))
     }
 }
 
@@ -67,8 +79,7 @@ impl Place {
         let (gate, keeper) = gate("call");
         // The other tests hold nothing up.
         let gate = Arc::new(Mutex::new(limits.starts_with("calls").then_some(gate)));
-        let listener =
-            ipc::listen(&address, move || Guest { init: Arc::new(Offer(gate.clone())), until_gone: Box::new(()) });
+        let listener = ipc::listen(&address, move || Guest { init: offer(gate.clone()), until_gone: Box::new(()) });
         Place { dir, keeper, _listener: listener.unwrap() }
     }
 
@@ -144,6 +155,31 @@ fn objects() {
 }
 
 #[test]
+fn objects_of_the_client() {
+    let place = Place::new("objects=5");
+    let (_link, init) = place.connect();
+    let give = || match init.make_wallet_loader(testing::config(), FakeChain::new(1)) {
+        Err(Error::Internal { .. }) => true,
+        answer => {
+            overloaded(answer.map(drop), "objects");
+            false
+        }
+    };
+    // Threads of the client's are objects, too.
+    let given = (0..5).take_while(|_| give()).count();
+    assert!((1..5).contains(&given), "{given}");
+    place.others_are_served();
+    // Has it let go of them.
+    init.make_rpc().unwrap();
+    ends(move || {
+        while init
+            .make_wallet_loader(testing::config(), FakeChain::new(1))
+            .is_err_and(|error| matches!(error, Error::Overloaded { .. }))
+        {}
+    });
+}
+
+#[test]
 fn threads() {
     let place = Place::new("threads=2");
     let refused = bare(place.stream(), async |init| {
@@ -204,7 +240,7 @@ fn who_does_not_read_is_disconnected() {
 
 #[test]
 fn claimed_sizes_take_no_memory() {
-    let place = Place::new("message=100000");
+    let place = Place::new("message=4096");
     // Addresses are reserved ahead, memory is not.
     let before = resident();
     let streams: Vec<_> = (0..20)
@@ -293,7 +329,7 @@ fn a_deadline_for_all_calls_of_an_interface() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (gate, keeper) = gate("call");
     let gate = Arc::new(Mutex::new(Some(gate)));
-    let _server = ipc::Server::start(theirs, "client", Arc::new(Offer(gate))).unwrap();
+    let _server = ipc::Server::start(theirs, "client", offer(gate)).unwrap();
     let options = multiprocess::Options {
         deadlines: vec![("Echo", std::time::Duration::from_millis(50))],
         ..multiprocess::Options::default()

@@ -123,6 +123,31 @@ fn what_is_no_socket_is_left_alone() {
 }
 
 #[test]
+fn a_descriptor_of_our_own_is_not_taken_over() {
+    let dir = directory("own");
+    let listener = listen("unix:x.sock", &dir).unwrap();
+    let (_link, init) = ipc::connect("unix:x.sock", &dir, "test").unwrap();
+    let echo = init.make_echo().unwrap();
+    // What other tests do meanwhile is not in the way: none of it comes from a parent.
+    let mut own = 0;
+    for entry in fs::read_dir("/proc/self/fd").unwrap() {
+        let number = entry.unwrap().file_name().into_string().unwrap();
+        let refused = listen(&format!("fd:{number}"), &dir).err().unwrap();
+        let text = format!(
+            "descriptor {number} is of this program itself; one that the parent process left open can be taken over"
+        );
+        own += usize::from(refused == text);
+        let none = format!("fd:{number} is not a listening socket inherited from a parent process");
+        assert!(refused == text || refused == none, "{refused}");
+    }
+    assert!(own >= 3, "{own} sockets: that which is listened on and both ends of a connection");
+    contract::echo(&echo);
+    ipc::connect("unix:x.sock", &dir, "test").unwrap().1.make_echo().unwrap();
+    listener.close();
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
 fn one_client_too_many_is_turned_away_alone() {
     let dir = directory("many");
     let (send, gone) = channel();

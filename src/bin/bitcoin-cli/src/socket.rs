@@ -50,6 +50,7 @@ impl SocketClient {
             }
             // No waiting helps against a wrong key.
             Err(ipc::Error::Tls(error)) if !error.is_transient() => return Err(CliError::Usage(error.to_string())),
+            Err(error @ ipc::Error::WrongServer { .. }) => return Err(CliError::Usage(error.to_string())),
             Err(ipc::Error::Refused { reason }) => return Err(CliError::Usage(reason)),
             Err(error) => return Err(Self::unreachable(options, &error.to_string())),
         };

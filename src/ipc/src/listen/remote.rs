@@ -13,16 +13,12 @@ use crate::{Error, Result};
 /// How long clients may take to read what was sent to them before the end.
 const SENT_LIMIT: Duration = Duration::from_secs(2);
 
-/// Lines about clients that were turned away, at most one in this time: anybody can cause them.
-const LINE_PAUSE: Duration = Duration::from_secs(1);
-
 /// What connections across a network need.
 pub(super) struct Remote {
     own: Credentials,
     keys: PathBuf,
     lobby: Arc<Lobby>,
     carried: Arc<Carried>,
-    last_line: Mutex<Option<Instant>>,
 }
 
 /// Counts the connections that threads carry.
@@ -52,13 +48,7 @@ impl Remote {
     /// Reads or makes this side's key.
     pub(super) fn new(keys: &Path) -> Result<Remote> {
         let own = Credentials::load_or_make(keys)?;
-        Ok(Remote {
-            own,
-            keys: keys.to_owned(),
-            lobby: Arc::default(),
-            carried: Arc::default(),
-            last_line: Mutex::default(),
-        })
+        Ok(Remote { own, keys: keys.to_owned(), lobby: Arc::default(), carried: Arc::default() })
     }
 
     /// Returns what clients know this side by.
@@ -85,17 +75,6 @@ impl Remote {
             count = self.carried.fewer.wait_timeout(count, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
-
-    /// Says whether a line may be written that a stranger caused.
-    fn may_complain(&self) -> bool {
-        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let due = last.is_none_or(|last| now.duration_since(last) >= LINE_PAUSE);
-        if due {
-            *last = Some(now);
-        }
-        due
-    }
 }
 
 /// Takes a connection: starts the thread that checks its key.
@@ -112,25 +91,24 @@ pub(super) fn take(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr)
         drop(place);
         let (mut session, name) = match accepted {
             Ok(accepted) => accepted,
-            Err(error) if remote.may_complain() => {
-                return log::warn!(target: "ipc", "a connection from {address} was not taken: {error}");
+            Err(error) => {
+                return shared.complain(format_args!("a connection from {address} was not taken: {error}"));
             }
-            Err(error) => return log::debug!(target: "ipc", "a connection from {address} was not taken: {error}"),
         };
         let name = format!("{name}@{address}");
-        let admitted = UnixStream::pair().map_err(Error::Setup).and_then(|(ours, theirs)| {
-            Shared::admit(&shared, theirs, name.clone())?;
-            Ok(ours)
-        });
+        let refused = |error| shared.complain(format_args!("the connection of {name} was not taken: {error}"));
+        let (local, served) = match UnixStream::pair() {
+            Ok(pair) => pair,
+            Err(error) => return refused(Error::Setup(error)),
+        };
+        if let Err(error) = Shared::admit(&shared, served, name.clone()) {
+            refused(error);
+        }
         // The listener may go away while this connection lasts.
         drop(shared);
-        match admitted {
-            Ok(local) => {
-                if let Err(error) = session.carry(&local) {
-                    log::debug!(target: "ipc", "the connection of {name} ended: {error}");
-                }
-            }
-            Err(error) => log::warn!(target: "ipc", "the connection of {name} was not taken: {error}"),
+        // One that was refused is told why the same way.
+        if let Err(error) = session.carry(&local) {
+            log::debug!(target: "ipc", "the connection of {name} ended: {error}");
         }
         session.finish();
     };
