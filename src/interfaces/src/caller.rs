@@ -5,45 +5,65 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+/// Who called the method that a thread serves, from another process: says whether they have given the call up. A waker is
+/// woken once they have, at once if they have already, and takes the place of the one before.
+pub type Caller = Arc<dyn Fn(Option<Waker>) -> bool + Send + Sync>;
 
 thread_local! {
-    static GIVEN_UP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
 }
 
 /// Says whether whoever called the method that this thread serves has given the call up: its result is of no use then.
 /// Never for a caller of the same process.
 pub fn caller_has_given_up() -> bool {
-    GIVEN_UP.with(|flag| flag.borrow().as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
+    CALLER.with(|caller| caller.borrow().as_ref().is_some_and(|caller| caller(None)))
 }
 
-/// Serves a call for a caller who sets `given_up` when it waits no more.
-pub fn serve_caller<T>(given_up: Arc<AtomicBool>, serve: impl FnOnce() -> T) -> T {
+/// Has `waker` woken when that becomes so. For the wait that the thread begins now: a later one takes its place.
+pub fn wake_when_given_up(waker: impl FnOnce() -> Waker) {
+    if let Some(caller) = CALLER.with(|caller| caller.borrow().clone()) {
+        caller(Some(waker()));
+    }
+}
+
+/// Serves a call for a caller of another process.
+pub fn serve_caller<T>(caller: Caller, serve: impl FnOnce() -> T) -> T {
     /// Puts back what was there before, also when the call panics.
-    struct Restore(Option<Arc<AtomicBool>>);
+    struct Restore(Option<Caller>);
     impl Drop for Restore {
         fn drop(&mut self) {
             let before = self.0.take();
-            GIVEN_UP.with(|flag| *flag.borrow_mut() = before);
+            CALLER.with(|caller| *caller.borrow_mut() = before);
         }
     }
-    let _restore = Restore(GIVEN_UP.with(|flag| flag.replace(Some(given_up))));
+    let _restore = Restore(CALLER.with(|before| before.replace(Some(caller))));
     serve()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
     fn each_call_has_its_own_caller() {
-        let (outer, inner) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+        let gone = Arc::new(AtomicBool::new(false));
+        let (outer, inner): (Caller, Caller) = (
+            {
+                let gone = gone.clone();
+                Arc::new(move |_| gone.load(Ordering::Relaxed))
+            },
+            Arc::new(|_| true),
+        );
         assert!(!caller_has_given_up());
-        serve_caller(outer.clone(), || {
+        serve_caller(outer, || {
             assert!(!caller_has_given_up());
             serve_caller(inner, || assert!(caller_has_given_up()));
             assert!(!caller_has_given_up());
-            outer.store(true, Ordering::Relaxed);
+            gone.store(true, Ordering::Relaxed);
             assert!(caller_has_given_up());
         });
         assert!(!caller_has_given_up());

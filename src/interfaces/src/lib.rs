@@ -28,7 +28,7 @@ mod rpc;
 mod subscription;
 mod wallet;
 
-pub use caller::{caller_has_given_up, serve_caller};
+pub use caller::{Caller, caller_has_given_up, serve_caller, wake_when_given_up};
 pub use chain::{
     BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, FeeEstimate,
     FeePolicy, MempoolAncestry, MempoolRemovalReason, ScanPage, ScanRequest, ScannedBlock, WalletSettingUpdate,

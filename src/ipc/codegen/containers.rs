@@ -97,14 +97,13 @@ impl Glue<'_> {
                 let fallible = element.is_pointer() && !matches!(**element, schema::Ty::Struct(_));
                 let item = if fallible || matches!(**element, schema::Ty::Enum(_)) { "item?" } else { "item" };
                 let get = self.get(place, item, inner, element);
-                let room = room(element, label);
                 match ty {
                     Ty::Set(kind, _) => format!(
-                        "{{ let list = {from}; let _ = {room}; let mut items = std::collections::{kind}::new(); \
+                        "{{ let list = {from}; let mut items = std::collections::{kind}::new(); \
                          for item in list.iter() {{ convert::once(items.insert({get}), {label:?})?; }} items }}"
                     ),
                     _ => format!(
-                        "{{ let list = {from}; let mut items = Vec::with_capacity({room}); \
+                        "{{ let list = {from}; let mut items = Vec::with_capacity(list.len() as usize); \
                          for item in list.iter() {{ items.push({get}); }} items }}"
                     ),
                 }
@@ -113,9 +112,8 @@ impl Glue<'_> {
                 let Some((_, get)) = self.parts(place, ty, &[key, item], &["key", "item"], element) else {
                     return String::new();
                 };
-                let room = room(element, label);
                 format!(
-                    "{{ let list = {from}; let _ = {room}; let mut items = std::collections::{kind}::new(); \
+                    "{{ let list = {from}; let mut items = std::collections::{kind}::new(); \
                      for from in list.iter() {{ let (key, item) = ({get}); \
                      convert::once(items.insert(key, item).is_none(), {label:?})?; }} items }}"
                 )
@@ -199,13 +197,5 @@ impl Glue<'_> {
         };
         let get_err = self.get_key(fields, "error", label, &Ty::Option(Box::new(err.clone())));
         format!("match {get_err} {{ Some(error) => Err(error), None => Ok({get_ok}) }}")
-    }
-}
-
-/// An expression for how many elements of `list` there is to make room for.
-fn room(element: &schema::Ty, label: &str) -> String {
-    match element {
-        schema::Ty::Struct(_) => format!("convert::room(list, list.len(), {label:?})?"),
-        _ => "list.len() as usize".to_owned(),
     }
 }

@@ -118,7 +118,7 @@ impl<'a> Glue<'a> {
              impl Service for {name}Server {{\n\
              fn interface(&self) -> &'static Interface {{ &{table} }}\n\
              fn serve(&self, method: usize, call: &mut ServerCall<'_>) -> Result<(), Error> {{ \
-             interfaces::serve_caller(call.given_up(), || match method {{\n\
+             interfaces::serve_caller(convert::caller(call), || match method {{\n\
              {serve}_ => Err(Error::Unsupported(format!(\"{name} method {{method}}\"))) }}) }}\n}}\n\
              impl Show for Arc<dyn interfaces::{name}> {{ fn show(&self, text: &mut Short) -> fmt::Result {{ \
              text.write_str(\"<{name}>\") }} }}\n"

@@ -3,14 +3,15 @@
 //! **Invariant:** bytes from the other process never panic; what cannot be decoded is [`Error::Malformed`], naming the
 //! field.
 
+use std::sync::Arc;
+
 use bitcoin::block::Header;
 use bitcoin::consensus::encode::{self, Encodable, deserialize};
 use bitcoin::hashes::Hash;
 use bitcoin::io::{self, Write};
 use bitcoin::{Amount, Block, BlockHash, OutPoint, ScriptBuf, Transaction, TxMerkleNode, TxOut, Txid, Wtxid};
 use bytes::Bytes as SharedBytes;
-use capnp::traits::IntoInternalListReader;
-use multiprocess::{Error, Exports, LONG, Method};
+use multiprocess::{Error, Exports, LONG, Method, ServerCall};
 
 /// What a C++ peer puts before the text of an exception. It is added to what leaves and taken off what arrives, so that
 /// clients see the same text whichever side is written in what.
@@ -175,17 +176,6 @@ pub(crate) fn text(text: capnp::text::Reader<'_>, label: &str) -> Result<String,
     text.to_str().map(str::to_owned).map_err(|error| Error::malformed(format_args!("{label}: {error}")))
 }
 
-/// Most elements of a list whose elements take no place in the message: nothing else bounds them.
-const MOST_OF_NOTHING: u32 = 1 << 16;
-
-/// Returns how many elements of a list of structs to make room for.
-pub(crate) fn room<'a>(list: impl IntoInternalListReader<'a>, length: u32, label: &str) -> Result<usize, Error> {
-    if length > MOST_OF_NOTHING && capnp::raw::get_list_step_size_in_bits(list) == 0 {
-        return Err(Error::malformed(format_args!("{label}: {length} elements without content")));
-    }
-    Ok(length as usize)
-}
-
 /// Refuses what is in a set, or the keys of a map, more than once.
 #[allow(dead_code, reason = "no interface has maps or sets yet")]
 pub(crate) fn once(new: bool, label: &str) -> Result<(), Error> {
@@ -222,6 +212,15 @@ pub(crate) fn call<T>(
             },
             other => interfaces::Error::Internal { message: format!("{call}: {other}") },
         }
+    })
+}
+
+/// Returns who made a call that is being served.
+pub(crate) fn caller(call: &ServerCall<'_>) -> interfaces::Caller {
+    let given_up = call.given_up();
+    Arc::new(move |waker| {
+        waker.into_iter().for_each(|waker| given_up.wake(waker));
+        given_up.is_set()
     })
 }
 

@@ -1,7 +1,6 @@
 //! Calls that are given up: by a token, by a dropped future, by a lost connection; and what serves them stops.
 
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
@@ -140,27 +139,40 @@ impl Service for Waits {
     fn serve(&self, _: usize, call: &mut ServerCall<'_>) -> std::result::Result<(), multiprocess::Error> {
         self.0.send(()).unwrap();
         let given_up = call.given_up();
-        while !given_up.load(Ordering::Relaxed) {
+        while !given_up.is_set() {
             std::thread::yield_now();
         }
         Ok(())
     }
 }
 
-#[test]
-fn nothing_is_kept_of_a_call_given_up() {
+/// Answers at once.
+struct Quick;
+
+impl Service for Quick {
+    fn interface(&self) -> &'static Interface {
+        &PATIENT
+    }
+
+    fn serve(&self, _: usize, _: &mut ServerCall<'_>) -> std::result::Result<(), multiprocess::Error> {
+        Ok(())
+    }
+}
+
+/// Calls and gives that up, so many times, with `between` in between. Each call is to be answered: then its number is used
+/// again, as the other side has forgotten it.
+fn give_up(service: impl Service, rounds: usize, between: impl Fn(usize)) {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(LIMIT)).unwrap();
-    let (begun, seen) = channel();
     let event_loop = multiprocess::EventLoop::start().unwrap();
-    let _server = Connection::serve(&event_loop, theirs, Arc::new(Waits(begun)), Options::default()).unwrap();
+    let _server = Connection::serve(&event_loop, theirs, Arc::new(service), Options::default()).unwrap();
     let send = |stream: &mut UnixStream, fill: &dyn Fn(message::Builder<'_>)| {
         let mut message = Builder::new_default();
         fill(message.init_root());
         capnp::serialize::write_message(stream, &message).unwrap();
     };
     send(&mut ours, &|message| message.init_bootstrap().set_question_id(0));
-    for round in 0..1000 {
+    for round in 0..rounds {
         send(&mut ours, &|message| {
             let mut call = message.init_call();
             call.set_question_id(1);
@@ -168,12 +180,8 @@ fn nothing_is_kept_of_a_call_given_up() {
             call.reborrow().init_target().init_promised_answer().set_question_id(0);
             call.init_params();
         });
-        // Some are given up before they begin.
-        if round % 2 == 0 {
-            seen.recv_timeout(LIMIT).unwrap();
-        }
+        between(round);
         send(&mut ours, &|message| message.init_finish().set_question_id(1));
-        // Once it was answered, its number may be used again: the other side has forgotten it.
         loop {
             let message = capnp::serialize::read_message(&mut ours, ReaderOptions::new()).unwrap();
             match message.get_root::<message::Reader<'_>>().unwrap().which().unwrap() {
@@ -183,6 +191,23 @@ fn nothing_is_kept_of_a_call_given_up() {
             }
         }
     }
+}
+
+#[test]
+fn nothing_is_kept_of_a_call_given_up() {
+    let (begun, seen) = channel();
+    // Some are given up before they begin.
+    give_up(Waits(begun), 1000, |round| {
+        if round % 2 == 0 {
+            seen.recv_timeout(LIMIT).unwrap();
+        }
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_a_call_given_up_as_it_is_answered() {
+    // Whenever that may be.
+    give_up(Quick, 5_000, |round| (0..round % 500 * 40).for_each(|_| std::hint::spin_loop()));
 }
 
 #[test]

@@ -8,18 +8,20 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use capnp::capability::{FromClientHook, Request};
-use capnp::message::Builder;
+use capnp::message::{Builder, HeapAllocator, ReaderOptions};
 use capnp_rpc::RpcSystem;
-use capnp_rpc::rpc_capnp::{call, message};
+use capnp_rpc::rpc_capnp::{call, message, return_};
 use capnp_rpc::rpc_twoparty_capnp::Side;
 use capnp_rpc::twoparty::VatNetwork;
 use interfaces::{Chain, Echo, Error, Init, ProcessConfig, Result, Rpc, WalletLoader};
 use ipc::{BindAddress, Guest, Listener};
 use multiprocess::proxy_capnp::thread_map;
+use multiprocess::{Connection, Interface, Kind, Method, Options, ServerCall, Service};
 use testing::{FakeChain, FakeEcho, FakeRpc, contract};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use crate::link::{Gate, GateKeeper, LIMIT, ends, gate};
+use crate::probe::schema::probe_capnp::probe as wire;
 
 /// The interface `Init`.
 const INIT: u64 = 0x8838_c700_ba5c_ba65;
@@ -338,4 +340,71 @@ fn a_deadline_for_all_calls_of_an_interface() {
     let echo = init.make_echo().unwrap();
     assert_eq!(echo.echo(String::new()), Err(Error::TimedOut { call: "Echo.echo".to_owned() }));
     keeper.release.send(()).unwrap();
+}
+
+/// An interface with a method that takes anything.
+static TAKES: Interface = Interface {
+    name: "Takes",
+    methods: &[Method { name: "Takes.take", interface_id: 7, ordinal: 0, kind: Kind::Call, context: false }],
+};
+
+struct Takes;
+
+impl Service for Takes {
+    fn interface(&self) -> &'static Interface {
+        &TAKES
+    }
+
+    fn serve(&self, _: usize, _: &mut ServerCall<'_>) -> std::result::Result<(), multiprocess::Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_part_that_is_in_a_message_often_is_not_read_so_often() {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_read_timeout(Some(LIMIT)).unwrap();
+    let event_loop = multiprocess::EventLoop::start().unwrap();
+    let _server = Connection::serve(&event_loop, theirs, Arc::new(Takes), Options::default()).unwrap();
+    let mut bytes = Vec::new();
+    for (id, fill) in [(0, None), (1, Some(4000))] {
+        let mut message = Builder::new(HeapAllocator::new().first_segment_words(1 << 16));
+        let root = message.init_root::<message::Builder<'_>>();
+        match fill {
+            None => root.init_bootstrap().set_question_id(id),
+            Some(count) => {
+                let mut call = root.init_call();
+                call.set_question_id(id);
+                call.set_interface_id(7);
+                call.reborrow().init_target().init_promised_answer().set_question_id(0);
+                let mut params = call.init_params();
+                // An object keeps the message from being read where it arrived.
+                params.reborrow().init_cap_table(1).get(0).set_sender_hosted(0);
+                let content = params.get_content().init_as::<wire::contain_params::Builder<'_>>();
+                content.init_value().init_names(count).set(0, &"x".repeat(16_000));
+            }
+        }
+        capnp::serialize::write_message(&mut bytes, &message).unwrap();
+    }
+    // All of the texts are the first one.
+    let words = bytes.as_chunks_mut::<8>().0;
+    let text = 16_001 << 3 | 2;
+    let first = words.iter().position(|word| u64::from_le_bytes(*word) >> 32 == text).unwrap();
+    for index in 1..4000 {
+        let pointer = u64::from_le_bytes(words[first]) - (index as u64) * 4;
+        words[first + index] = pointer.to_le_bytes();
+    }
+    ours.write_all(&bytes).unwrap();
+    loop {
+        let message = capnp::serialize::read_message(&mut ours, ReaderOptions::new()).unwrap();
+        if let message::Return(answer) = message.get_root::<message::Reader<'_>>().unwrap().which().unwrap()
+            && let answer = answer.unwrap()
+            && answer.get_answer_id() == 1
+        {
+            let return_::Exception(Ok(error)) = answer.which().unwrap() else { panic!("it was read") };
+            let reason = error.get_reason().unwrap().to_str().unwrap();
+            assert!(reason.contains("exceeded"), "{reason}");
+            break;
+        }
+    }
 }

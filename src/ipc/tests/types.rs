@@ -174,13 +174,13 @@ fn contain_nothing(probe: &Object, build: impl FnOnce(forged_containers::Builder
 #[test]
 fn a_few_bytes_do_not_become_a_list_of_millions() {
     let (probe, _link) = bare_link();
-    let refused = |field: &str, build: &dyn Fn(forged_containers::Builder<'_>)| {
+    let refused = |build: &dyn Fn(forged_containers::Builder<'_>)| {
         let error = contain_nothing(&probe, build).unwrap_err().to_string();
-        assert_eq!(error, format!("malformed message: Containers.{field}: 10000000 elements without content"));
+        assert_eq!(error, "malformed message: Read limit exceeded");
     };
-    refused("sorted", &|value| drop(value.init_sorted(10_000_000)));
-    refused("hashed", &|value| drop(value.init_hashed(10_000_000)));
-    refused("by_thing", &|value| drop(value.init_by_thing(10_000_000)));
+    refused(&|value| drop(value.init_sorted(10_000_000)));
+    refused(&|value| drop(value.init_hashed(10_000_000)));
+    refused(&|value| drop(value.init_by_thing(10_000_000)));
     contain_nothing(&probe, |value| drop(value.init_by_thing(3))).unwrap();
 }
 

@@ -173,11 +173,15 @@ impl Core {
             }
             deadlines.pop_first();
             drop(deadlines);
-            match due {
+            // A waker of a program's own may panic.
+            let gave_up = catch_unwind(AssertUnwindSafe(|| match due {
                 Due::Connection(connection) => self.peer(connection).into_iter().for_each(|peer| peer.ended()),
                 Due::Call(connection, ticket) => {
                     self.peer(connection).into_iter().for_each(|peer| peer.timed_out(ticket));
                 }
+            }));
+            if gave_up.is_err() {
+                log::error!(target: "ipc", "the event loop panicked on a deadline");
             }
         }
         self.run_tasks();

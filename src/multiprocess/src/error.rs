@@ -5,6 +5,8 @@
 
 use capnp::ErrorKind;
 
+use crate::trace;
+
 /// Prefix that capnp-rpc puts before what the other side said.
 const REMOTE: &str = "remote exception: ";
 
@@ -56,13 +58,15 @@ impl From<capnp::Error> for Error {
         while let Some(rest) = text.strip_prefix(REMOTE) {
             text = rest;
         }
+        // They get into logs.
+        let text = trace::one_line(text);
         match error.kind {
             ErrorKind::Disconnected => Error::Disconnected,
-            ErrorKind::Unimplemented => Error::Unsupported(text.to_owned()),
+            ErrorKind::Unimplemented => Error::Unsupported(text),
             ErrorKind::Overloaded if text == Error::TimedOut.to_string() => Error::TimedOut,
-            ErrorKind::Overloaded => Error::Overloaded(text.strip_prefix(OVERLOADED).unwrap_or(text).to_owned()),
-            ErrorKind::Failed => Error::Failed(text.to_owned()),
-            _ => Error::Malformed(error.to_string()),
+            ErrorKind::Overloaded => Error::Overloaded(text.strip_prefix(OVERLOADED).unwrap_or(&text).to_owned()),
+            ErrorKind::Failed => Error::Failed(text),
+            _ => Error::Malformed(trace::one_line(&error.to_string())),
         }
     }
 }

@@ -95,7 +95,8 @@ impl Message {
     ) -> Result<Message, Error> {
         let (content, long) = channel.reading(read);
         if let Some(long) = long {
-            let message = Reader::new(long, channel.limits());
+            let limits = channel.limits(&long);
+            let message = Reader::new(long, limits);
             if let Some(payload) = payload(&message)?
                 && payload.get_cap_table()?.is_empty()
             {

@@ -45,8 +45,16 @@ const READS: usize = 16;
 /// Bytes from which a message or a field of one stays where it is: below, a copy costs less than to keep track of it.
 pub const LONG: usize = 32 << 10;
 
+/// How often a message may be read, so that one with many pointers to the same part does not become much more than what
+/// came; and the words that may be read beside, as what leads to the content of a short one is read often.
+const READINGS: usize = 4;
+const READ_AHEAD: usize = 1 << 16;
+
 /// Most words to begin a message with: the RPC system asks for more than most calls need, which costs time to clear.
 const FIRST_SEGMENT: u32 = 192;
+
+/// Tells calls of our own objects by ourselves from those that have a number of the connection.
+pub(crate) const OWN: u64 = 1 << 63;
 
 /// Channels with messages to send.
 pub(crate) type Dirty = Rc<RefCell<Vec<Channel>>>;
@@ -233,6 +241,9 @@ impl Channel {
     pub(crate) fn begin_serving(&self, call: u64) -> oneshot::Receiver<Result<Message, crate::Error>> {
         let (sender, receiver) = oneshot::channel();
         self.0.serving.borrow_mut().insert(call, sender);
+        if call < OWN {
+            self.0.quota.borrow_mut().serve(call);
+        }
         receiver
     }
 
@@ -252,8 +263,11 @@ impl Channel {
     }
 
     /// How messages may be read.
-    pub(crate) fn limits(&self) -> ReaderOptions {
-        self.0.limits
+    pub(crate) fn limits(&self, message: &Received) -> ReaderOptions {
+        let words = message.size() / size_of::<capnp::Word>();
+        let most = words.saturating_mul(READINGS).saturating_add(READ_AHEAD);
+        let limit = self.0.limits.traversal_limit_in_words.map_or(most, |limit| limit.min(most));
+        ReaderOptions { traversal_limit_in_words: Some(limit), ..self.0.limits }
     }
 
     /// Returns the next message; `None` at the end.
@@ -282,18 +296,20 @@ impl Channel {
                         incoming = self.0.incoming.borrow_mut();
                         continue;
                     }
-                    Verdict::GivenUp(call, number) => match self.end_serving(number) {
-                        None => {
-                            self.0.quota.borrow_mut().abandon(call)?;
+                    Verdict::GivenUp(call, number) => {
+                        let mut quota = self.0.quota.borrow_mut();
+                        if !quota.is_served(number) {
+                            quota.abandon(call)?;
                             return Poll::Ready(Ok(Some(message)));
                         }
-                        Some(serving) => {
-                            self.0.quota.borrow_mut().keep(call, message);
-                            // Nobody listens any more if the connection is ending.
+                        quota.keep(call, message);
+                        drop(quota);
+                        // Otherwise its result is on its way. Nobody listens any more if the connection is ending.
+                        if let Some(serving) = self.end_serving(number) {
                             let _ = serving.send(Err(crate::Error::Cancelled));
-                            continue;
                         }
-                    },
+                        continue;
+                    }
                 },
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -319,7 +335,8 @@ impl Channel {
 impl Channel {
     fn judge(&self, received: Received) -> Result<Verdict, Error> {
         let size = received.size();
-        let message = Reader::new(received, self.0.limits);
+        let limits = self.limits(&received);
+        let message = Reader::new(received, limits);
         let queued = self.0.outgoing.borrow().bytes();
         self.0.quota.borrow_mut().arrived(message.get_root()?, size, queued)
     }
@@ -497,7 +514,7 @@ impl Connection<Side> for Link {
         Promise::from_future(async move {
             let message = poll_fn(|cx| channel.receive(cx)).await?;
             Ok(message.map(|received| {
-                let message = Reader::new(received.clone(), channel.0.limits);
+                let message = Reader::new(received.clone(), channel.limits(&received));
                 let long = (received.size() >= LONG).then_some(received);
                 let call = channel.0.quota.borrow().calls_arrived;
                 Box::new(Inbound { message, long, call, channel }) as Box<dyn IncomingMessage>

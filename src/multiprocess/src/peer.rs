@@ -181,8 +181,9 @@ impl Peer {
             // Also when the RPC system panics.
             let peer = Ended(peer);
             if let Err(error) = rpc.await {
+                let error = Error::from(error);
                 log::debug!(target: "ipc", "{}: {error}", peer.0.shared.options.peer);
-                peer.0.shared.note_end(Error::from(error));
+                peer.0.shared.note_end(error);
             }
         });
         *self.rpc_task.borrow_mut() = Some(task);

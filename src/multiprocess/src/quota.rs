@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a call counts until it is answered or given up, whether it is served or waits for another.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use capnp::Error;
 use capnp_rpc::rpc_capnp::{cap_descriptor, message, message_target, payload, resolve, return_};
@@ -26,6 +26,8 @@ pub(crate) struct Quota {
     bytes: usize,
     /// By the number it gave them.
     known: HashMap<u32, Call>,
+    /// Those that a thread serves or has served, and that are not answered yet, by their own number.
+    served: HashSet<u64>,
     in_progress: usize,
     held: usize,
     abandoned: usize,
@@ -74,6 +76,7 @@ impl Quota {
             calls,
             bytes,
             known: HashMap::new(),
+            served: HashSet::new(),
             in_progress: 0,
             held: 0,
             abandoned: 0,
@@ -159,8 +162,8 @@ impl Quota {
             Some(_) => Call { bytes: 0, state: State::Refused, number, needed: false, finish: None },
         };
         // The same number again is for the RPC system to complain of.
-        if let Some(Call { bytes, state: State::InProgress, .. }) = self.known.insert(call, known) {
-            self.ended(bytes);
+        if let Some(Call { bytes, state: State::InProgress, number, .. }) = self.known.insert(call, known) {
+            self.ended(number, bytes);
         }
         Ok(reason.map_or(Verdict::Pass, |reason| Verdict::Refuse(call, reason)))
     }
@@ -191,8 +194,9 @@ impl Quota {
         let id = answer.get_answer_id();
         let Some(call) = self.known.get_mut(&id) else { return false };
         let (bytes, finish) = (std::mem::take(&mut call.bytes), call.finish.take());
+        let number = call.number;
         if std::mem::replace(&mut call.state, State::Answered) == State::InProgress {
-            self.ended(bytes);
+            self.ended(number, bytes);
         }
         if answer.get_no_finish_needed() || finish.is_some() {
             self.known.remove(&id);
@@ -218,8 +222,8 @@ impl Quota {
     /// # Errors
     /// If the connection is to end.
     pub(crate) fn abandon(&mut self, id: u32) -> Result<(), Error> {
-        let Some(Call { bytes, .. }) = self.known.remove(&id) else { return Ok(()) };
-        self.ended(bytes);
+        let Some(Call { bytes, number, .. }) = self.known.remove(&id) else { return Ok(()) };
+        self.ended(number, bytes);
         self.abandoned += 1;
         if self.abandoned > ABANDONED {
             return Err(Error::overloaded(format!("it gave up {} calls", self.abandoned)));
@@ -227,7 +231,18 @@ impl Quota {
         Ok(())
     }
 
-    fn ended(&mut self, bytes: usize) {
+    /// Notes that a thread was found for a call: it will be answered, also if it is given up.
+    pub(crate) fn serve(&mut self, number: u64) {
+        self.served.insert(number);
+    }
+
+    /// Says whether that is so of a call that is not answered yet.
+    pub(crate) fn is_served(&self, number: u64) -> bool {
+        self.served.contains(&number)
+    }
+
+    fn ended(&mut self, number: u64, bytes: usize) {
+        self.served.remove(&number);
         self.in_progress -= 1;
         self.held -= bytes;
     }

@@ -6,7 +6,6 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use capnp::any_pointer;
@@ -18,9 +17,11 @@ use crate::cancel;
 use crate::connection::Serving;
 use crate::event_loop::{Command, Reactor};
 use crate::gate::{Gate, Opener};
+use crate::given_up::GivenUp;
 use crate::io::Lead;
 use crate::message::{Draft, Imports, Incoming, Message};
 use crate::metrics::{self, Counted, Side};
+use crate::network::OWN;
 use crate::peer::Peer;
 use crate::proxy_capnp::context;
 use crate::service::CallTrace;
@@ -28,9 +29,6 @@ use crate::stream::{Served, Turn};
 use crate::thread::{ThreadContext, with_caller};
 use crate::thread_map::{new_thread_map, plain};
 use crate::{Error, Interface, Kind, Method, Object, ServerCall, Service, shape_capnp, trace};
-
-/// Tells calls of our own objects by ourselves from those that have a number of the connection.
-const OWN: u64 = 1 << 63;
 
 /// Serves a local object to the other side.
 pub(crate) fn new_object(peer: &Rc<Peer>, service: Arc<dyn Service>) -> ObjectClient {
@@ -278,18 +276,25 @@ struct Cancelled<'a> {
     peer: &'a Peer,
     call: u64,
     number: u64,
-    flag: Arc<AtomicBool>,
+    flag: Arc<GivenUp>,
     done: bool,
 }
 
 impl Drop for Cancelled<'_> {
     fn drop(&mut self) {
-        if !self.done {
-            let Cancelled { peer, number, .. } = self;
+        let Cancelled { peer, number, done, .. } = *self;
+        if !done {
             let name = &peer.shared.options.peer;
             log::debug!(target: "ipc", "{name} IPC server request #{number} canceled while executing");
         }
-        self.flag.store(true, Ordering::Relaxed);
+        // Whom that concerns may take a lock, which has no place here.
+        if let Some(waker) = self.flag.set() {
+            self.peer.chore(Box::new(move || {
+                if !done {
+                    waker.wake()
+                }
+            }));
+        }
         drop(self.peer.channel.end_serving(self.call));
     }
 }
@@ -302,7 +307,7 @@ struct Work {
     /// On the connection, for the trace.
     number: u64,
     message: Message,
-    cancelled: Arc<AtomicBool>,
+    cancelled: Arc<GivenUp>,
     reply: Reply,
     connection: crate::Connection,
     serving: Serving,
@@ -357,7 +362,7 @@ impl Work {
         };
         // A call that is given up waits, too: it must not open the way before its turn.
         let before = turn.map_or(Ok(()), Turn::wait);
-        if cancelled.load(Ordering::Relaxed) {
+        if cancelled.is_set() {
             let peer = connection.peer();
             log::debug!(target: "ipc", "{peer} IPC server request #{number} canceled before it could be executed");
             return;
@@ -394,7 +399,7 @@ impl Work {
             };
             log::debug!(target: "ipc", "{} IPC server send response #{number} {} {time} {status}", connection.peer(), method.name);
         }
-        if cancelled.load(Ordering::Relaxed) {
+        if cancelled.is_set() {
             log::debug!(target: "ipc", "{} IPC server request #{number} interrupted (canceled)", connection.peer());
         }
         // Who answers a call of a stream has the next to serve rather than to wait for.
@@ -436,7 +441,7 @@ fn serve_here(
     message: Message,
     connection: &crate::Connection,
     trace: Option<CallTrace>,
-    given_up: &Arc<AtomicBool>,
+    given_up: &Arc<GivenUp>,
 ) -> Outcome {
     let params = Incoming::new(message);
     // A call of our own (number 0) is no one else's, so that what is called in it has the threads of whoever runs it.

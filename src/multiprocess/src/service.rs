@@ -4,8 +4,8 @@
 //! caller asked for.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use crate::given_up::GivenUp;
 use crate::message::{Draft, Incoming};
 use crate::trace::Short;
 use crate::{Connection, Error};
@@ -80,7 +80,7 @@ pub struct ServerCall<'a> {
     pub(crate) results: &'a mut Draft,
     pub(crate) trace: Option<CallTrace>,
     pub(crate) connection: &'a Connection,
-    pub(crate) given_up: &'a Arc<AtomicBool>,
+    pub(crate) given_up: &'a Arc<GivenUp>,
 }
 
 /// What the trace says of a call.
@@ -108,7 +108,7 @@ impl<'a> ServerCall<'a> {
     }
 
     /// Returns what becomes true when the caller has given the call up or is gone: work that takes long may stop then.
-    pub fn given_up(&self) -> Arc<AtomicBool> {
+    pub fn given_up(&self) -> Arc<GivenUp> {
         self.given_up.clone()
     }
 

@@ -114,7 +114,10 @@ pub(crate) fn ask_for_pool(peer: &Rc<Peer>, map: &thread_map::Client) {
     peer.local.spawner.spawn(async move {
         match answer.await {
             Ok(_) => shared.mark_pooled(),
-            Err(error) => log::debug!(target: "ipc", "{} makes no pool of threads: {error}", shared.options.peer),
+            Err(error) => {
+                let error = Error::from(error);
+                log::debug!(target: "ipc", "{} makes no pool of threads: {error}", shared.options.peer);
+            }
         }
     });
 }

@@ -40,8 +40,12 @@ pub(crate) fn shorten(format: impl FnOnce(&mut Short) -> fmt::Result) -> String 
     if short.cut || done.is_err() {
         short.text.push('…');
     }
-    // One line per call, whatever the arguments contain.
-    if short.text.contains(['\n', '\r']) { short.text.replace(['\n', '\r'], " ") } else { short.text }
+    one_line(&short.text)
+}
+
+/// Makes a text fit for a line of a log, whoever it is from: without ends of lines and what terminals act on.
+pub(crate) fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// Says whether the trace is on.
@@ -111,6 +115,7 @@ mod tests {
     fn shortens_without_splitting_characters() {
         check("a", "a");
         check("two\nlines", "two lines");
+        check("\u{1b}[2Jred\u{9b}31m", " [2Jred 31m");
         check(&"é".repeat(150), &format!("{}…", "é".repeat(100)));
         check(&format!("a{}", "é".repeat(150)), &format!("a{}…", "é".repeat(99)));
     }

@@ -1,13 +1,11 @@
 //! Lets threads wait for the tip of the active chain to change (`waitfornewblock` and its family). It is apart from
 //! event delivery because a waiter must not hold up the delivery, and must be woken by the end of the program.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
 use std::time::{Duration, Instant};
 
 use bitcoin::BlockHash;
-
-/// How often a wait looks whether anybody still waits for its answer.
-const TICK: Duration = Duration::from_secs(1);
 
 /// A block at the tip of the active chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +18,10 @@ pub struct Tip {
 
 /// The current tip, and those who wait for the next.
 #[derive(Debug, Default)]
-pub struct TipWatch {
+pub struct TipWatch(Arc<Watch>);
+
+#[derive(Debug, Default)]
+struct Watch {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -31,40 +32,58 @@ struct State {
     closed: bool,
 }
 
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has all waiters ask again whether they are done.
+impl Wake for Watch {
+    fn wake(self: Arc<Self>) {
+        let _state = self.state();
+        self.changed.notify_all();
+    }
+}
+
 impl TipWatch {
     /// Records a new tip and wakes all waiters.
     pub(crate) fn set(&self, tip: Tip) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).tip = Some(tip);
-        self.changed.notify_all();
+        self.0.state().tip = Some(tip);
+        self.0.changed.notify_all();
     }
 
     /// Wakes all waiters for good: the program ends.
     pub(crate) fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        self.changed.notify_all();
+        self.0.state().closed = true;
+        self.0.changed.notify_all();
     }
 
     /// Returns the tip, `None` before the genesis block was connected.
     pub fn tip(&self) -> Option<Tip> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).tip
+        self.0.state().tip
     }
 
     /// Has all waiters ask again whether they are done.
     pub(crate) fn wake(&self) {
-        let _state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.changed.notify_all();
+        self.0.clone().wake();
     }
 
     /// Like [`Self::wait_until`], for waits that end for other reasons, too: `done` is also asked while there is no tip,
     /// and after each [`Self::wake`].
-    pub(crate) fn wait_or_wake(&self, deadline: Instant, mut done: impl FnMut(Option<&Tip>) -> bool) -> Option<Tip> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while !state.closed && !done(state.tip.as_ref()) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+    pub(crate) fn wait_or_wake(
+        &self,
+        deadline: Option<Instant>,
+        mut done: impl FnMut(Option<&Tip>) -> bool,
+    ) -> Option<Tip> {
+        interfaces::wake_when_given_up(|| self.0.clone().into());
+        let mut state = self.0.state();
+        while !state.closed && !done(state.tip.as_ref()) && !interfaces::caller_has_given_up() {
+            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => break,
+                Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
         state.tip
     }
@@ -72,25 +91,17 @@ impl TipWatch {
     /// Waits until `done` accepts the tip, the deadline passes, the program ends or the caller gives up, and returns the tip
     /// then.
     pub fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Tip) -> bool) -> Option<Tip> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if state.closed || state.tip.as_ref().is_some_and(&mut done) || interfaces::caller_has_given_up() {
-                return state.tip;
-            }
-            let left = deadline.map_or(TICK, |deadline| deadline.saturating_duration_since(Instant::now()).min(TICK));
-            if left.is_zero() {
-                return state.tip;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.wait_or_wake(deadline, |tip| tip.is_some_and(&mut done))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
 
     use bitcoin::hashes::Hash;
+    use interfaces::Caller;
 
     use super::*;
 
@@ -112,5 +123,23 @@ mod tests {
         assert_eq!(waiter.join().expect("waiter"), Some(tip(2)));
         watch.close();
         assert_eq!(watch.wait_until(None, |_| false), Some(tip(2)));
+    }
+    #[test]
+    fn a_wait_ends_with_whoever_waits_for_it() {
+        let (sender, wakers) = channel();
+        let gone = Arc::new(AtomicBool::new(false));
+        let caller: Caller = Arc::new({
+            let gone = gone.clone();
+            move |waker| {
+                waker.into_iter().for_each(|waker| sender.send(waker).expect("the test is there"));
+                gone.load(Ordering::Relaxed)
+            }
+        });
+        let waiter =
+            std::thread::spawn(|| interfaces::serve_caller(caller, || TipWatch::default().wait_until(None, |_| false)));
+        let waker = wakers.recv().expect("it waits");
+        gone.store(true, Ordering::Relaxed);
+        waker.wake();
+        assert_eq!(waiter.join().expect("waiter"), None);
     }
 }

@@ -8,7 +8,7 @@ use super::Session;
 use crate::NodeContext;
 use crate::tip::Tip;
 
-/// How often a wait looks whether its client is still there; also how often a template is compared with a better one.
+/// How often a wait looks whether node and client are still there; also how often a template is compared with a better one.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// What ends the waits of one object.
@@ -29,10 +29,9 @@ impl Waits<'_> {
         loop {
             let tick = Instant::now() + TICK;
             let until = deadline.map_or(tick, |deadline| deadline.min(tick));
-            let tip = self
-                .context
-                .tip_watch()
-                .wait_or_wake(until, |tip| self.interrupted.load(Ordering::Acquire) || tip.is_some_and(&mut done));
+            let tip = self.context.tip_watch().wait_or_wake(Some(until), |tip| {
+                self.interrupted.load(Ordering::Acquire) || tip.is_some_and(&mut done)
+            });
             if self.interrupted.swap(false, Ordering::AcqRel)
                 || self.session.is_over()
                 || self.context.shutdown.is_requested()
