@@ -24,30 +24,37 @@ pub const MP_FOREVER: u32 = u32::MAX;
 /// Longest text that can be passed in, in bytes: that of a request over HTTP.
 pub const MP_MAX_TEXT: usize = 32 << 20;
 
-/// How a call went. Later versions may have more codes.
-#[repr(i32)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum mp_code {
-    /// It went well.
-    MP_OK = 0,
-    /// An argument makes no sense: a NULL where none may be, a text that is too long or not UTF-8, a client that was
-    /// closed, an address that is none.
-    MP_INVALID = 1,
-    /// Nobody listens at the address, or this user may not connect to it.
-    MP_CONNECT = 2,
-    /// The connection is gone, or the node is shutting down.
-    MP_DISCONNECTED = 3,
-    /// The socket does not offer what was asked for.
-    MP_UNSUPPORTED = 4,
-    /// The time limit is over.
-    MP_TIMED_OUT = 5,
-    /// The node could not do it; the message says why.
-    MP_FAILED = 6,
-    /// A mistake in this library. The message is for its authors.
-    MP_INTERNAL = 7,
-    /// This client asked for more at a time than the node gives to one; less, or later, may do.
-    MP_OVERLOADED = 8,
-}
+/// How a call went: one of the codes below. Later versions may have more.
+// Not an enum: C before 2023 and C++ before 2011 have none of a fixed size.
+pub type mp_code = i32;
+
+/// It went well.
+pub const MP_OK: mp_code = 0;
+
+/// An argument makes no sense: a NULL where none may be, a text that is too long or not UTF-8, a client that was closed,
+/// an address that is none.
+pub const MP_INVALID: mp_code = 1;
+
+/// Nobody listens at the address, or this user may not connect to it.
+pub const MP_CONNECT: mp_code = 2;
+
+/// The connection is gone, or the node is shutting down.
+pub const MP_DISCONNECTED: mp_code = 3;
+
+/// The socket does not offer what was asked for.
+pub const MP_UNSUPPORTED: mp_code = 4;
+
+/// The time limit is over.
+pub const MP_TIMED_OUT: mp_code = 5;
+
+/// The node could not do it; the message says why.
+pub const MP_FAILED: mp_code = 6;
+
+/// A mistake in this library. The message is for its authors.
+pub const MP_INTERNAL: mp_code = 7;
+
+/// This client asked for more at a time than the node gives to one; less, or later, may do.
+pub const MP_OVERLOADED: mp_code = 8;
 
 /// A connection to a node. Opened by mp_connect, closed by mp_close.
 pub struct mp_client {

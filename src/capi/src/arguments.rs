@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use bitcoin::BlockHash;
 use interfaces::TipRef;
 
-use crate::api::{MP_HASH_SIZE, MP_MAX_TEXT, mp_error, mp_tip};
+use crate::api::{MP_FAILED, MP_HASH_SIZE, MP_MAX_TEXT, mp_error, mp_tip};
 use crate::report::{Failure, array};
 
 /// Memory of the caller that a result goes to.
@@ -78,9 +78,8 @@ pub(crate) fn give_tip(tip: &TipRef) -> mp_tip {
 
 /// Hands out a text, to be released with [`take_text`].
 pub(crate) fn give_text(text: String) -> Result<*mut c_char, Failure> {
-    let text = CString::new(text).map_err(|_| {
-        Failure::new(crate::api::mp_code::MP_FAILED, "the answer has a zero in it, which ends a text in C")
-    })?;
+    let text = CString::new(text)
+        .map_err(|_| Failure::new(MP_FAILED, "the answer has a zero in it, which ends a text in C"))?;
     Ok(text.into_raw())
 }
 
@@ -92,5 +91,52 @@ pub(crate) unsafe fn take_text(text: *mut c_char) {
     if !text.is_null() {
         // SAFETY: as the caller promises.
         drop(unsafe { CString::from_raw(text) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::mem::MaybeUninit;
+    use std::ptr::{null, null_mut};
+
+    use bitcoin::hashes::Hash;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_copied_and_handed_out() {
+        for words in ["", "grüß dich"] {
+            let given = give_text(words.to_owned()).unwrap();
+            assert_eq!(unsafe { text(given, "text") }.unwrap(), words);
+            unsafe { take_text(given) };
+        }
+        assert_eq!(give_text("a\0b".to_owned()).unwrap_err().code, MP_FAILED);
+        assert_eq!(unsafe { text(null(), "text") }.unwrap_err().message, "text is NULL");
+        assert!(unsafe { text(c"\xff".as_ptr(), "text") }.is_err());
+        unsafe { take_text(null_mut()) };
+    }
+
+    #[test]
+    fn what_is_written_to_may_be_uninitialized_and_is_read_back() {
+        let tip = TipRef { hash: BlockHash::from_byte_array([7; 32]), height: 3 };
+        let mut memory = MaybeUninit::<mp_tip>::uninit();
+        let pointer = memory.as_mut_ptr();
+        unsafe { place(pointer, "tip") }.unwrap().set(give_tip(&tip));
+        // The place of the next one may be the same.
+        let (known, next) = unsafe { (known_tip(pointer), place(pointer, "tip")) };
+        assert_eq!(known.unwrap(), Some(tip.hash));
+        next.unwrap().set(give_tip(&TipRef { height: 4, ..tip }));
+        assert_eq!(unsafe { memory.assume_init() }.height, 4);
+        assert_eq!(unsafe { known_tip(null()) }.unwrap(), None);
+        assert!(unsafe { place::<mp_tip>(null_mut(), "tip") }.is_err());
+        assert!(unsafe { error(null_mut()) }.is_none());
+    }
+
+    #[test]
+    fn a_tip_that_has_no_end_is_none() {
+        let tip = mp_tip { height: 1, hash: [b'x' as c_char; MP_HASH_SIZE] };
+        assert!(unsafe { known_tip(&raw const tip) }.is_err());
     }
 }

@@ -8,7 +8,7 @@ use bitcoin::BlockHash;
 use bitcoin::hashes::Hash;
 use interfaces::{Echo, Init, Mining, Rpc, TipRef};
 
-use crate::api::{MP_FOREVER, mp_code};
+use crate::api::{MP_DISCONNECTED, MP_FAILED, MP_FOREVER, MP_TIMED_OUT};
 use crate::report::Failure;
 use crate::signals;
 
@@ -99,7 +99,7 @@ impl Client {
     pub(crate) fn tip(&self, timeout: u32) -> Result<TipRef, Failure> {
         Limit::new(timeout).within(|| {
             let tip = self.mining()?.tip()?;
-            tip.ok_or_else(|| Failure::new(mp_code::MP_FAILED, "the chain has no block yet"))
+            tip.ok_or_else(|| Failure::new(MP_FAILED, "the chain has no block yet"))
         })
     }
 
@@ -112,8 +112,8 @@ impl Client {
             let left = limit.left().map_or(f64::MAX, |left| left.as_secs_f64() * 1000.0);
             match mining.wait_tip_changed(known.unwrap_or(BlockHash::all_zeros()), left)? {
                 Some(tip) if Some(tip.hash) != known => Ok(tip),
-                Some(_) => Err(Failure::new(mp_code::MP_TIMED_OUT, "the tip has not changed")),
-                None => Err(Failure::new(mp_code::MP_DISCONNECTED, "the node is shutting down")),
+                Some(_) => Err(Failure::new(MP_TIMED_OUT, "the tip has not changed")),
+                None => Err(Failure::new(MP_DISCONNECTED, "the node is shutting down")),
             }
         })
     }

@@ -3,7 +3,10 @@
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::api::{MP_MESSAGE_SIZE, mp_code, mp_error};
+use crate::api::{
+    MP_CONNECT, MP_DISCONNECTED, MP_FAILED, MP_INTERNAL, MP_INVALID, MP_MESSAGE_SIZE, MP_OK, MP_OVERLOADED,
+    MP_TIMED_OUT, MP_UNSUPPORTED, mp_code, mp_error,
+};
 use crate::arguments::Place;
 
 /// Why a call did not do what it was asked.
@@ -19,18 +22,18 @@ impl Failure {
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Failure::new(mp_code::MP_INVALID, message)
+        Failure::new(MP_INVALID, message)
     }
 }
 
 impl From<interfaces::Error> for Failure {
     fn from(error: interfaces::Error) -> Self {
         let code = match &error {
-            interfaces::Error::Disconnected { .. } => mp_code::MP_DISCONNECTED,
-            interfaces::Error::Unsupported { .. } => mp_code::MP_UNSUPPORTED,
-            interfaces::Error::TimedOut { .. } => mp_code::MP_TIMED_OUT,
-            interfaces::Error::Overloaded { .. } => mp_code::MP_OVERLOADED,
-            interfaces::Error::Cancelled { .. } | interfaces::Error::Internal { .. } => mp_code::MP_FAILED,
+            interfaces::Error::Disconnected { .. } => MP_DISCONNECTED,
+            interfaces::Error::Unsupported { .. } => MP_UNSUPPORTED,
+            interfaces::Error::TimedOut { .. } => MP_TIMED_OUT,
+            interfaces::Error::Overloaded { .. } => MP_OVERLOADED,
+            interfaces::Error::Cancelled { .. } | interfaces::Error::Internal { .. } => MP_FAILED,
         };
         Failure::new(code, error.to_string())
     }
@@ -40,13 +43,13 @@ impl From<ipc::Error> for Failure {
     fn from(error: ipc::Error) -> Self {
         let code = match &error {
             ipc::Error::Connect { source } if source.kind() == std::io::ErrorKind::WouldBlock => {
-                return Failure::new(mp_code::MP_TIMED_OUT, "the node is too busy to take connections");
+                return Failure::new(MP_TIMED_OUT, "the node is too busy to take connections");
             }
-            ipc::Error::Connect { .. } | ipc::Error::Refused { .. } => mp_code::MP_CONNECT,
+            ipc::Error::Connect { .. } | ipc::Error::Refused { .. } => MP_CONNECT,
             ipc::Error::Setup(cause) => {
-                return Failure::new(mp_code::MP_FAILED, format!("{error}: {cause}"));
+                return Failure::new(MP_FAILED, format!("{error}: {cause}"));
             }
-            _ => mp_code::MP_INVALID,
+            _ => MP_INVALID,
         };
         Failure::new(code, error.to_string())
     }
@@ -57,12 +60,14 @@ pub(crate) fn report<T>(error: Option<Place<mp_error>>, work: impl FnOnce() -> R
     let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
         let message = format!("panic: {}", text.unwrap_or_default());
-        // What a panic carries can panic when dropped.
-        std::mem::forget(panic);
-        Err(Failure::new(mp_code::MP_INTERNAL, message))
+        // What else a panic carries can panic when dropped.
+        if text.is_none() {
+            std::mem::forget(panic);
+        }
+        Err(Failure::new(MP_INTERNAL, message))
     });
     let (code, message) = match result {
-        Ok(_) => (mp_code::MP_OK, String::new()),
+        Ok(_) => (MP_OK, String::new()),
         Err(failure) => (failure.code, failure.message),
     };
     if let Some(error) = error {
@@ -110,6 +115,6 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_code() {
-        assert_eq!(report::<()>(None, || panic!("on purpose")), mp_code::MP_INTERNAL);
+        assert_eq!(report::<()>(None, || panic!("on purpose")), MP_INTERNAL);
     }
 }

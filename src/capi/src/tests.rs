@@ -41,7 +41,7 @@ impl Node {
         let address = text(&node.address());
         let mut error = no_error();
         let code = unsafe { mp_connect(address.as_ptr(), LONG, &raw mut node.client, &raw mut error) };
-        assert_eq!((code, message(&error)), (mp_code::MP_OK, String::new()));
+        assert_eq!((code, message(&error)), (MP_OK, String::new()));
         node
     }
 
@@ -62,7 +62,7 @@ fn text(text: &str) -> CString {
 }
 
 fn no_error() -> mp_error {
-    mp_error { code: mp_code::MP_INTERNAL, message: [b'?' as c_char; MP_MESSAGE_SIZE] }
+    mp_error { code: MP_INTERNAL, message: [b'?' as c_char; MP_MESSAGE_SIZE] }
 }
 
 fn message(error: &mp_error) -> String {
@@ -74,7 +74,7 @@ fn reply(call: impl FnOnce(*mut *mut c_char, *mut mp_error) -> mp_code) -> Resul
     let (mut reply, mut error) = (std::ptr::dangling_mut::<c_char>(), no_error());
     let code = call(&raw mut reply, &raw mut error);
     assert_eq!(code, error.code);
-    if code != mp_code::MP_OK {
+    if code != MP_OK {
         assert!(reply.is_null(), "a failure hands nothing out");
         return Err((code, message(&error)));
     }
@@ -122,7 +122,7 @@ fn echoes_asks_and_follows_the_tip() {
     assert!(rpc(node.client, &text("{}"), text("/wallet/a").as_ptr()).unwrap().contains("Method not found"));
 
     let mut tip = mp_tip { height: -1, hash: [0; MP_HASH_SIZE] };
-    assert_eq!(unsafe { mp_get_tip(node.client, LONG, &raw mut tip, null_mut()) }, mp_code::MP_OK);
+    assert_eq!(unsafe { mp_get_tip(node.client, LONG, &raw mut tip, null_mut()) }, MP_OK);
     let hash = unsafe { CStr::from_ptr(tip.hash.as_ptr()) }.to_str().unwrap().to_owned();
     assert_eq!((tip.height, hash.len()), (0, 64));
     let mut error = no_error();
@@ -131,14 +131,14 @@ fn echoes_asks_and_follows_the_tip() {
     };
     // Into the tip that is known: it must survive for the next try.
     let place = &raw mut tip;
-    assert_eq!(wait(place, 30, place, &mut error), mp_code::MP_TIMED_OUT);
-    assert_eq!(wait(place, 30, place, &mut error), mp_code::MP_TIMED_OUT);
-    assert_eq!(wait(null(), LONG, place, &mut error), mp_code::MP_OK);
+    assert_eq!(wait(place, 30, place, &mut error), MP_TIMED_OUT);
+    assert_eq!(wait(place, 30, place, &mut error), MP_TIMED_OUT);
+    assert_eq!(wait(null(), LONG, place, &mut error), MP_OK);
     let other = mp_tip { height: 7, hash: crate::report::array(&"ab".repeat(32)) };
-    assert_eq!(wait(&raw const other, LONG, place, &mut error), mp_code::MP_OK);
+    assert_eq!(wait(&raw const other, LONG, place, &mut error), MP_OK);
     assert_eq!(unsafe { CStr::from_ptr(tip.hash.as_ptr()) }.to_str().unwrap(), hash);
     let other = mp_tip { height: 7, hash: crate::report::array("not a hash") };
-    assert_eq!(wait(&raw const other, LONG, place, &mut error), mp_code::MP_INVALID);
+    assert_eq!(wait(&raw const other, LONG, place, &mut error), MP_INVALID);
     assert_eq!(message(&error), "the hash of the known tip is not one");
 }
 
@@ -146,11 +146,11 @@ fn echoes_asks_and_follows_the_tip() {
 fn wrong_arguments_are_named() {
     let node = Node::start(Arc::new(FakeInit::default()));
     let client = node.client;
-    let invalid = |said: &str| Err((mp_code::MP_INVALID, said.to_owned()));
-    assert_eq!(refused(null()), (mp_code::MP_INVALID, "address is NULL".to_owned()));
+    let invalid = |said: &str| Err((MP_INVALID, said.to_owned()));
+    assert_eq!(refused(null()), (MP_INVALID, "address is NULL".to_owned()));
     for wrong in ["", "x", "unixx", "tcp:1.2.3.4:5"] {
         let (code, said) = refused(text(wrong).as_ptr());
-        assert!(code == mp_code::MP_INVALID && said.starts_with("Unrecognized address '"), "{wrong}: {said}");
+        assert!(code == MP_INVALID && said.starts_with("Unrecognized address '"), "{wrong}: {said}");
     }
     for wrong in ["unix", "unix:"] {
         assert_eq!(
@@ -160,12 +160,9 @@ fn wrong_arguments_are_named() {
     }
     assert_eq!(refused(c"tls:a:1".as_ptr()).1, "'tls:a:1' needs keys, which this library has no place for");
     let (code, said) = refused(text(&format!("unix:/{}", "x".repeat(200))).as_ptr());
-    assert!(code == mp_code::MP_INVALID && said.ends_with("exceeded maximum socket path length"), "{said}");
-    assert_eq!(
-        refused(text("unix:/nobody/here").as_ptr()),
-        (mp_code::MP_CONNECT, "No such file or directory".to_owned())
-    );
-    assert_eq!(unsafe { mp_connect(text("unix:x").as_ptr(), LONG, null_mut(), null_mut()) }, mp_code::MP_INVALID);
+    assert!(code == MP_INVALID && said.ends_with("exceeded maximum socket path length"), "{said}");
+    assert_eq!(refused(text("unix:/nobody/here").as_ptr()), (MP_CONNECT, "No such file or directory".to_owned()));
+    assert_eq!(unsafe { mp_connect(text("unix:x").as_ptr(), LONG, null_mut(), null_mut()) }, MP_INVALID);
 
     assert_eq!(reply(|to, error| unsafe { mp_echo(client, null(), LONG, to, error) }), invalid("text is NULL"));
     assert_eq!(
@@ -173,11 +170,11 @@ fn wrong_arguments_are_named() {
         invalid("request is NULL")
     );
     let (code, said) = echo(client, c"a\xff", LONG).unwrap_err();
-    assert!(code == mp_code::MP_INVALID && said.starts_with("text is not UTF-8: "), "{said}");
+    assert!(code == MP_INVALID && said.starts_with("text is not UTF-8: "), "{said}");
     let long = text(&"x".repeat(MP_MAX_TEXT + 1));
     assert_eq!(rpc(client, &long, null()), invalid("request is longer than 33554432 bytes"));
-    assert_eq!(unsafe { mp_echo(client, c"a".as_ptr(), LONG, null_mut(), null_mut()) }, mp_code::MP_INVALID);
-    assert_eq!(unsafe { mp_get_tip(client, LONG, null_mut(), null_mut()) }, mp_code::MP_INVALID);
+    assert_eq!(unsafe { mp_echo(client, c"a".as_ptr(), LONG, null_mut(), null_mut()) }, MP_INVALID);
+    assert_eq!(unsafe { mp_get_tip(client, LONG, null_mut(), null_mut()) }, MP_INVALID);
 
     assert_eq!(echo(null_mut(), c"a", LONG), invalid("client is NULL"));
     let made_up = std::ptr::without_provenance_mut(usize::MAX);
@@ -188,7 +185,7 @@ fn wrong_arguments_are_named() {
     mp_close(client);
     mp_close(client);
     assert_eq!(echo(client, c"a", LONG), invalid("client is not open, or not any more"));
-    assert_eq!(unsafe { mp_disconnect(client, null_mut()) }, mp_code::MP_INVALID);
+    assert_eq!(unsafe { mp_disconnect(client, null_mut()) }, MP_INVALID);
 }
 
 /// How long what is slow takes.
@@ -229,17 +226,14 @@ impl Init for Difficult {
 #[test]
 fn what_the_node_does_not_do_has_a_code() {
     let node = Node::start(Arc::new(Difficult));
-    assert_eq!(echo(node.client, c"refuse", LONG), Err((mp_code::MP_FAILED, "not today".to_owned())));
-    assert_eq!(echo(node.client, c"panic", LONG).unwrap_err().0, mp_code::MP_FAILED);
-    assert_eq!(echo(node.client, c"zero", LONG).unwrap_err().0, mp_code::MP_FAILED);
-    assert_eq!(rpc(node.client, c"{}", null()).unwrap_err().0, mp_code::MP_UNSUPPORTED);
+    assert_eq!(echo(node.client, c"refuse", LONG), Err((MP_FAILED, "not today".to_owned())));
+    assert_eq!(echo(node.client, c"panic", LONG).unwrap_err().0, MP_FAILED);
+    assert_eq!(echo(node.client, c"zero", LONG).unwrap_err().0, MP_FAILED);
+    assert_eq!(rpc(node.client, c"{}", null()).unwrap_err().0, MP_UNSUPPORTED);
     let mut tip = mp_tip { height: -1, hash: [0; MP_HASH_SIZE] };
-    assert_eq!(unsafe { mp_get_tip(node.client, LONG, &raw mut tip, null_mut()) }, mp_code::MP_FAILED);
+    assert_eq!(unsafe { mp_get_tip(node.client, LONG, &raw mut tip, null_mut()) }, MP_FAILED);
     assert_eq!(tip.height, -1);
-    assert_eq!(
-        echo(node.client, c"wait", 20),
-        Err((mp_code::MP_TIMED_OUT, "no answer to Echo.echo in time".to_owned()))
-    );
+    assert_eq!(echo(node.client, c"wait", 20), Err((MP_TIMED_OUT, "no answer to Echo.echo in time".to_owned())));
     // The node is still at it, and that holds up nothing.
     let start = Instant::now();
     assert_eq!(echo(node.client, c"x", LONG), Ok("x".to_owned()));
@@ -264,14 +258,14 @@ fn disconnecting_ends_the_calls_of_other_threads() {
         while waiting.load(Ordering::SeqCst) < 4 {
             std::thread::yield_now();
         }
-        assert_eq!(unsafe { mp_disconnect(node.client, null_mut()) }, mp_code::MP_OK);
+        assert_eq!(unsafe { mp_disconnect(node.client, null_mut()) }, MP_OK);
         for call in calls {
-            assert_eq!(call.join().unwrap().unwrap_err().0, mp_code::MP_DISCONNECTED);
+            assert_eq!(call.join().unwrap().unwrap_err().0, MP_DISCONNECTED);
         }
     });
     // The handle is still good, if for nothing.
-    assert_eq!(echo(node.client, c"x", LONG).unwrap_err().0, mp_code::MP_DISCONNECTED);
-    assert_eq!(unsafe { mp_disconnect(node.client, null_mut()) }, mp_code::MP_OK);
+    assert_eq!(echo(node.client, c"x", LONG).unwrap_err().0, MP_DISCONNECTED);
+    assert_eq!(unsafe { mp_disconnect(node.client, null_mut()) }, MP_OK);
 }
 
 #[test]
@@ -281,6 +275,6 @@ fn a_node_that_goes_away_is_an_error_and_no_signal() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     assert!(echo(node.client, c"x", LONG).is_ok());
     drop(node.listener.take());
-    assert_eq!(echo(node.client, c"x", LONG).unwrap_err().0, mp_code::MP_DISCONNECTED);
-    assert_eq!(refused(text(&node.address()).as_ptr()), (mp_code::MP_CONNECT, "Connection refused".to_owned()));
+    assert_eq!(echo(node.client, c"x", LONG).unwrap_err().0, MP_DISCONNECTED);
+    assert_eq!(refused(text(&node.address()).as_ptr()), (MP_CONNECT, "Connection refused".to_owned()));
 }
