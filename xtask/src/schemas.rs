@@ -76,7 +76,7 @@ fn load_golden(root: &Path) -> Result<Members> {
 fn load_schemas(root: &Path) -> Result<Members> {
     let mut members = Members::new();
     // Schemas of tests are nobody else's.
-    for dir in ["schemas", "schemas/mp"] {
+    for dir in ["schemas", "schemas/client", "schemas/mp"] {
         for entry in fs::read_dir(root.join(dir)).with_context(|| format!("cannot read {dir}"))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name.ends_with(".capnp") {

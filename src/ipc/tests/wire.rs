@@ -5,6 +5,7 @@
 //! bytes name objects by the calls that return them and so do not depend on numbers of the server's.
 
 mod content;
+mod document;
 mod own;
 
 use std::collections::BTreeMap;

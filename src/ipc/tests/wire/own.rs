@@ -24,7 +24,7 @@ use crate::limits::{bare, construct};
 use crate::link::{LIMIT, ends};
 
 /// What an interface and an ordinal are called.
-type Names = HashMap<(u64, u16), String>;
+pub(super) type Names = HashMap<(u64, u16), String>;
 
 #[test]
 fn every_method_sends_and_answers_what_it_did() {
@@ -82,7 +82,9 @@ fn every_method_is_there() {
     let path = |file| Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let frozen = std::fs::read_to_string(path("tests/wire/own.txt")).unwrap();
     let schemas = std::fs::read_to_string(path("../../xtask/golden/schemas.txt")).unwrap();
-    let methods = schemas.lines().filter(|line| line.contains(") -> (")).filter_map(|line| line.split_once('\t'));
+    // What is declared for clients once more is called as what it stands for.
+    let ours = schemas.lines().filter(|line| !line.starts_with("schemas/client/"));
+    let methods = ours.filter(|line| line.contains(") -> (")).filter_map(|line| line.split_once('\t'));
     let known: BTreeSet<_> = methods
         .map(|(place, method)| format!("{} {}", place.split_once(' ').unwrap().1, method.split(' ').next().unwrap()))
         .collect();
@@ -95,7 +97,7 @@ fn every_method_is_there() {
 const CHECK_CHAIN: &str = "check chain";
 
 /// What is called what; where interfaces share an id, those whose names end like this.
-fn names(version: &str) -> Names {
+pub(super) fn names(version: &str) -> Names {
     let mut names = Names::new();
     let mut description = ipc::description();
     let mut options = ReaderOptions::new();
