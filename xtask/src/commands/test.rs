@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::{cargo, compatibility, functional, prepare, python, tidy};
+use super::{cargo, compatibility, functional, prepare, python, sanitize, tidy};
 
 /// How many tests passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub fn run(root: &Path, yes: bool) -> Result<()> {
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--release", "--features", "multiprocess", "--no-fail-fast"]);
     let mut count = capture(&mut command, "cargo test", of_cargo)?;
+    count += sanitize::bounded(root)?;
     count += tidy::count(root);
     count += functional::run(root, None, &[])?;
     count += compatibility::count(root);
@@ -69,7 +70,7 @@ pub fn capture(command: &mut Command, what: &str, parse: fn(&str) -> Option<Coun
 }
 
 /// `test result: ok. 3 passed; 0 failed; …`
-fn of_cargo(line: &str) -> Option<Count> {
+pub fn of_cargo(line: &str) -> Option<Count> {
     let rest = line.strip_prefix("test result: ")?.split_once(". ")?.1;
     let number =
         |what: &str| rest.split("; ").find_map(|part| part.trim().strip_suffix(what)?.trim().parse::<usize>().ok());
