@@ -15,6 +15,9 @@ tidy: ## check the project's own rules
 install: ## copy programs, library and schemas into the configured prefix; DESTDIR is put before it
 	@DESTDIR='$(DESTDIR)' cargo xtask install
 
+install-strip: ## the same, without what only debuggers need
+	@DESTDIR='$(DESTDIR)' cargo xtask install --strip
+
 uninstall: ## remove what install copies
 	@DESTDIR='$(DESTDIR)' cargo xtask uninstall
 
@@ -22,6 +25,6 @@ clean: ## remove what was built here; depends has its own
 	@cargo clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile
 
-.PHONY: build check functional tidy install uninstall clean help
+.PHONY: build check functional tidy install install-strip uninstall clean help

@@ -13,6 +13,7 @@ from framework.util import check, contains, equal
 EXAMPLE = ROOT / "doc/examples/tip.c"
 SONAME = "libmultiprocess.so.0"
 SYSTEM = {"libc", "libgcc_s", "libm", "ld-linux-x86-64", "ld-linux-aarch64"}
+HEADER = [("cc", "c", "c89"), ("cc", "c", "c17"), ("cc", "c", "c2x"), ("c++", "c++", "c++98"), ("c++", "c++", "c++20")]
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 
@@ -42,7 +43,7 @@ def run(t):
     equal([os.readlink(there.lib / f"libmultiprocess.so{end}") for end in ("", ".0")], [SONAME, name])
     for part in ("bin/bitcoind", "bin/bitcoin-cli", "bin/bitcoin", "libexec/bitcoin-node", "libexec/bitcoin-wallet"):
         equal((there.prefix / part).stat().st_mode & 0o7777, 0o755, part)
-    schemas = [f"share/bitcoin-ipc/{schema}.capnp" for schema in ("init", "echo", "mining", "mining_v30", "rpc", "common", "mp/proxy")]
+    schemas = [f"share/bitcoin-ipc/{schema}.capnp" for schema in ("init", "client/introduction", "echo", "mining", "mining_v30", "rpc", "common", "mp/proxy")]
     for part in [str(library.relative_to(there.prefix)), "include/multiprocess.h", "share/pkgconfig/bitcoin-ipc.pc", *schemas]:
         equal((there.prefix / part).stat().st_mode & 0o7777, 0o644, part)
     equal([file for file in there.files() if file.endswith(".capnp") and file not in schemas], [], "private schemas")
@@ -76,18 +77,35 @@ def run(t):
     program = t.directory / "tip"
     command("cc", *STRICT, EXAMPLE, "-o", program, *flags)
     equal([need for need in dynamic(program, "NEEDED") if "multiprocess" in need], [SONAME])
-    for compiler, language in (("cc", "c"), ("c++", "c++")):
+    for compiler, language, standard in HEADER:
         source = t.directory / f"header.{language}"
-        source.write_text("#include <multiprocess.h>\nint check(void) { return mp_version() != 0; }\n")
-        command(compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-c", source, "-o", os.devnull, *flags[:1])
+        source.write_text("#include <multiprocess.h>\nmp_code check(void) { return mp_version() ? MP_OK : MP_FAILED; }\n")
+        strict = [f"-std={standard}", "-Wall", "-Wextra", "-pedantic-errors", "-Werror"]
+        command(compiler, *strict, "-c", source, "-o", t.directory / "header.o", *flags[:1])
+        # Not what a C++ compiler would make of the name.
+        check(re.search(r" mp_version$", command("nm", t.directory / "header.o"), re.M), standard)
 
-    t.step("and statically")
-    alone = t.directory / "tip-static"
+    t.step("and statically: all of it, or the library alone")
+    forms = [(program, there.environment)]
     words = there.pkg_config("--static", "--cflags", "--libs", "libmultiprocess")
-    command("cc", EXAMPLE, "-o", alone, *["-l:libmultiprocess.a" if word == "-lmultiprocess" else word for word in words])
-    equal([need for need in dynamic(alone, "NEEDED") if "multiprocess" in need], [])
+    archive = ["-l:libmultiprocess.a" if word == "-lmultiprocess" else word for word in words]
+    for name, how in (("static", ["-static", *words]), ("static-pie", ["-static-pie", "-fPIE", *words]),
+                      ("archive", ["-no-pie", *archive]), ("archive-pie", ["-pie", "-fPIE", *archive])):
+        form = t.directory / f"tip-{name}"
+        command("cc", *STRICT[:-1], EXAMPLE, "-o", form, *how)
+        libraries = needed(form)
+        equal((libraries & {"libmultiprocess"}, bool(libraries)), (set(), name.startswith("archive")), name)
+        forms.append((form, there.environment))
 
-    forms = [(program, there.environment), (alone, there.environment)]
+    t.step("the same without what only debuggers need")
+    stripped = Installation(t.directory / "stripped", "install-strip")
+    equal(stripped.files(), there.files())
+    for part in (str(library.relative_to(there.prefix)), "bin/bitcoin-cli", "libexec/bitcoin-node"):
+        check(".debug_info" not in command("readelf", "--sections", "--wide", stripped.prefix / part), part)
+    equal(exported(stripped.prefix / library.relative_to(there.prefix)), exported(library))
+    form = t.directory / "tip-stripped"
+    command("cc", "-static", EXAMPLE, "-o", form, *stripped.pkg_config("--static", "--cflags", "--libs", "libmultiprocess"))
+    forms.append((form, stripped.environment))
     prefix = made_by_depends()
     if prefix:
         t.step("depends has built the same library into its prefix")

@@ -6,6 +6,7 @@ pub mod compatibility;
 pub mod configure;
 pub mod demo;
 pub mod depends;
+pub mod directories;
 pub mod functional;
 pub mod install;
 pub mod library;
@@ -69,7 +70,10 @@ pub fn prepare(root: &Path, yes: bool) -> Result<()> {
         options.take_environment();
         (options.multiprocess, options.no_qt, options.may_install, options.yes) = (true, true, true, yes);
         let prefix = xtask::depends::install(&options)?;
-        configure::run(root, Some(&prefix), None, Some(true))?;
+        configure::run(
+            root,
+            configure::Options { prefix: Some(prefix), multiprocess: Some(true), ..Default::default() },
+        )?;
     }
     build::run(root, &[])
 }

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** the file is rewritten only when its content changes, since build scripts watch it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -17,15 +18,15 @@ pub struct Config {
     /// Where `make install` puts the programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<PathBuf>,
-    /// Where below or beside it libraries go, when `--libdir` named another place than `lib`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub libdir: Option<PathBuf>,
     /// The prefix to take libraries and tools from, when `--prefix` named one that `depends` made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depends: Option<PathBuf>,
     /// Whether the split programs are built beside the monolith.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multiprocess: Option<bool>,
+    /// Where below or beside the prefix things go, for what an option such as `--libdir` named, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub directories: BTreeMap<String, PathBuf>,
 }
 
 impl Config {

@@ -15,14 +15,8 @@ xflags::xflags! {
         }
         /// Choose what is built and record it; the front door is `./configure`.
         cmd configure {
-            /// Install to this directory, and take libraries from it if depends made it.
-            optional --prefix directory: PathBuf
-            /// Install libraries to this directory, relative to the prefix.
-            optional --libdir directory: PathBuf
-            /// Build the split programs too. The default is to build them if Cap'n Proto is there.
-            optional --enable-multiprocess
-            /// Build the monolith alone.
-            optional --disable-multiprocess
+            /// The options; --help among them lists them.
+            repeated words: String
         }
         /// Build the programs as configured and link to them from src/.
         cmd build {
@@ -30,7 +24,10 @@ xflags::xflags! {
             repeated packages: String
         }
         /// Copy programs, library and schemas into the configured prefix, under DESTDIR if that is set.
-        cmd install {}
+        cmd install {
+            /// Leave out of the copies what only debuggers need.
+            optional --strip
+        }
         /// Remove what install copies.
         cmd uninstall {}
         /// Write man pages and shell completions of the built programs to target/share; `install` does so in the prefix.
@@ -57,7 +54,8 @@ xflags::xflags! {
             /// Run only the scripts whose name contains one of these.
             repeated filters: String
         }
-        /// Run the tests of the IPC runtime under AddressSanitizer, ThreadSanitizer and Miri. Needs a nightly toolchain.
+        /// Run the tests of the IPC runtime under AddressSanitizer, ThreadSanitizer and Miri. The
+        /// last two need a nightly toolchain.
         cmd sanitize {
             /// address, thread or miri; all if none is given.
             repeated only: String

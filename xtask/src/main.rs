@@ -30,10 +30,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// The arguments, with `--name=value` as two, which is how `./configure` is used.
+/// The arguments, with `--name=value` as two. Those of `./configure` stay as they are: it has a parser of its own.
 fn arguments() -> Vec<OsString> {
     let mut arguments = Vec::new();
     for argument in std::env::args_os().skip(1) {
+        if arguments.first().is_some_and(|first| first == "configure") {
+            if arguments.len() == 1 {
+                arguments.push("--".into());
+            }
+            arguments.push(argument);
+            continue;
+        }
         match argument.to_str().and_then(|text| text.split_once('=')) {
             Some((name, value)) if name.starts_with("--") => arguments.extend([name.into(), value.into()]),
             _ => arguments.push(argument),
@@ -47,16 +54,10 @@ fn run(flags: Xtask) -> Result<()> {
     match flags.subcommand {
         XtaskCmd::Depends(flags) => commands::depends::run(&root, &flags.target, &flags.words),
         XtaskCmd::Configure(flags) => {
-            let multiprocess = match (flags.enable_multiprocess, flags.disable_multiprocess) {
-                (true, true) => bail!("--enable-multiprocess and --disable-multiprocess exclude each other"),
-                (true, false) => Some(true),
-                (false, true) => Some(false),
-                (false, false) => None,
-            };
-            commands::configure::run(&root, flags.prefix.as_deref(), flags.libdir.as_deref(), multiprocess)
+            commands::configure::run(&root, commands::configure::Options::parse(&flags.words)?)
         }
         XtaskCmd::Build(flags) => commands::build::run(&root, &flags.packages),
-        XtaskCmd::Install(_) => commands::install::run(&root),
+        XtaskCmd::Install(flags) => commands::install::run(&root, flags.strip),
         XtaskCmd::Uninstall(_) => commands::install::undo(&root),
         XtaskCmd::Manual(_) => commands::manual::run(&root),
         XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),

@@ -32,11 +32,11 @@ def interpreter(t):
 
 
 class Installation:
-    """What `make install` leaves below a directory (`DESTDIR`)."""
+    """What `make install`, or another target that installs, leaves below a directory (`DESTDIR`)."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, target="install"):
         self.destdir = pathlib.Path(directory)
-        self.make("install")
+        self.make(target)
         self.pc = next(self.destdir.rglob("libmultiprocess.pc"))
         prefix = re.search(r"^prefix=/(.*)$", self.pc.read_text(), re.M)[1]
         self.prefix = self.destdir / prefix

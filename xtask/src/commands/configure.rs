@@ -1,5 +1,7 @@
 //! `./configure`: looks at the machine, records the choices, and says what will be built and why.
 
+mod options;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +10,9 @@ use xtask::config::Config;
 use xtask::depends::Manifest;
 use xtask::{find, system};
 
+use super::directories::Directories;
 use super::setup;
+pub use options::Options;
 
 /// What `./configure --help` prints.
 pub const HELP: &str = "\
@@ -17,10 +21,20 @@ Chooses what is built, and records it in build/config.toml.
 Usage: ./configure [options]
 
   --prefix=DIRECTORY       install to this directory, and take libraries from it if depends made it [/usr/local]
-  --libdir=DIRECTORY       install libraries to this directory, such as lib/x86_64-linux-gnu [lib]
   --enable-multiprocess    build bitcoin-node and bitcoin-wallet too; needs Cap'n Proto
   --disable-multiprocess   build the monolith alone
   --help                   print this
+
+Below the prefix, or elsewhere:
+  --bindir=DIRECTORY       programs [bin]
+  --libexecdir=DIRECTORY   programs that other programs start [libexec]
+  --libdir=DIRECTORY       libraries, such as lib/x86_64-linux-gnu [lib]
+  --includedir=DIRECTORY   the header [include]
+  --datadir=DIRECTORY      schemas and completions [share]
+  --mandir=DIRECTORY       man pages [share/man]
+
+Other options that packaging tools pass to every configure (--build, --sysconfdir, --disable-silent-rules, ...) are
+ignored. A build is for the machine that it is made on.
 
 Without either of the two, the split programs are built if the prefix was made with MULTIPROCESS=1 or, when depends did
 not make the prefix, if the system has Cap'n Proto. A missing system package is named with what to type.";
@@ -34,34 +48,36 @@ pub fn wants_help(arguments: &[OsString]) -> bool {
 /// Where programs go when nobody says.
 const DEFAULT_PREFIX: &str = "/usr/local";
 
-/// Records the choices and prints the summary. `multiprocess` is what the user asked for, if anything.
-pub fn run(root: &Path, prefix: Option<&Path>, libdir: Option<&Path>, multiprocess: Option<bool>) -> Result<()> {
+/// Records the choices and prints the summary.
+pub fn run(root: &Path, options: Options) -> Result<()> {
+    let Options { prefix, directories, multiprocess, unknown } = options;
+    if !unknown.is_empty() {
+        eprintln!("warning: unrecognized options: {}", unknown.join(", "));
+    }
     let install = match prefix {
         // Whoever runs make later may stand in another directory.
         Some(prefix) => std::path::absolute(prefix).context("cannot resolve --prefix")?,
         None => PathBuf::from(DEFAULT_PREFIX),
     };
     let manifest = Manifest::load(&install)?;
+    let places = Directories::new(&install, &directories)?;
     let mut config = Config {
         depends: manifest.is_some().then(|| install.clone()),
-        libdir: libdir.map(|libdir| below(&install, libdir)),
         prefix: Some(install),
         multiprocess: None,
+        directories,
     };
     require_tools(&["cc", "c++", "pkg-config"])?;
     let engine = engine(&config)?;
     let (multiprocess, why) = decide(&config, manifest.as_ref(), multiprocess)?;
     config.multiprocess = Some(multiprocess);
     config.store(root)?;
+    if multiprocess && places.libexec != places.looked_in() {
+        let (there, here) = (places.looked_in(), places.libexec);
+        eprintln!("warning: bitcoin -m looks for bitcoin-node in {}, not in {}", there.display(), here.display());
+    }
     summary(&config, &why, &engine);
     Ok(())
-}
-
-/// A directory that is relative to the prefix, in whichever way packagers write that.
-fn below(prefix: &Path, dir: &Path) -> PathBuf {
-    let dir =
-        ["${prefix}", "${exec_prefix}"].iter().find_map(|variable| dir.strip_prefix(variable).ok()).unwrap_or(dir);
-    prefix.join(dir)
 }
 
 /// Whether the split programs are built, and the reason in words.

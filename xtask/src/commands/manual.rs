@@ -37,10 +37,18 @@ impl Kind {
     /// All of them.
     pub const ALL: [Kind; 4] = [Kind::Man, Kind::Bash, Kind::Zsh, Kind::Fish];
 
-    /// Returns where it goes below `share`.
-    pub fn path(self, program: &str) -> String {
+    /// Returns which of the directories of man pages and of other data it goes below.
+    pub fn below<'a>(self, man: &'a Path, data: &'a Path) -> &'a Path {
         match self {
-            Kind::Man => format!("man/man1/{program}.1"),
+            Kind::Man => man,
+            Kind::Bash | Kind::Zsh | Kind::Fish => data,
+        }
+    }
+
+    /// Returns where it goes there.
+    pub fn file(self, program: &str) -> String {
+        match self {
+            Kind::Man => format!("man1/{program}.1"),
             Kind::Bash => format!("bash-completion/completions/{program}"),
             Kind::Zsh => format!("zsh/site-functions/_{program}"),
             Kind::Fish => format!("fish/vendor_completions.d/{program}.fish"),
@@ -63,9 +71,11 @@ impl Kind {
 /// Writes all there is of the programs that are built.
 pub fn run(root: &Path) -> Result<()> {
     let release = Workspace::load(root)?.target_dir.join("release");
+    let data = root.join(DIRECTORY);
+    let man = data.join("man");
     for (program, _) in PROGRAMS.iter().filter(|(program, _)| release.join(program).exists()) {
         for kind in Kind::ALL {
-            let file = root.join(DIRECTORY).join(kind.path(program));
+            let file = kind.below(&man, &data).join(kind.file(program));
             let directory = file.parent().context("the file is in a directory")?;
             fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
             fs::write(&file, kind.text(&release.join(program))?)

@@ -1,5 +1,6 @@
 //! `./configure`: what it records for which prefix and flags, and what it says when something is missing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -70,9 +71,9 @@ fn the_prefix_decides_unless_a_flag_does() {
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         let expected = Config {
             prefix: Some(clone.prefix()),
-            libdir: None,
             depends: Some(clone.prefix()),
             multiprocess: Some(expected),
+            directories: BTreeMap::new(),
         };
         assert_eq!(clone.config(), expected, "{why}");
         assert!(text.contains(why), "{why} is not in: {text}");
@@ -92,15 +93,33 @@ fn a_plain_prefix_is_only_where_to_install() {
 }
 
 #[test]
-fn libraries_go_below_the_prefix_or_elsewhere() {
-    let check = |given: &str, expected: &dyn Fn(&Clone) -> std::path::PathBuf| {
-        let clone = Clone::new(None);
-        assert!(clone.configure(&["--disable-multiprocess", &format!("--libdir={given}")]).status.success());
-        assert_eq!(clone.config().libdir, Some(expected(&clone)), "{given}");
+fn directories_are_recorded_and_what_means_nothing_here_is_ignored() {
+    let check = |options: &[&str], multiprocess: bool, said: &str, directories: &[(&str, &str)]| {
+        let clone = Clone::new(Some(multiprocess));
+        clone.add_capnp();
+        let output = clone.configure(options);
+        assert_eq!((output.status.success(), &*String::from_utf8_lossy(&output.stderr)), (true, said), "{options:?}");
+        let expected = directories.iter().map(|(name, dir)| ((*name).to_owned(), dir.into())).collect();
+        assert_eq!(clone.config().directories, expected, "{options:?}");
     };
-    check("lib/x86_64-linux-gnu", &|clone| clone.prefix().join("lib/x86_64-linux-gnu"));
-    check("${prefix}/lib64", &|clone| clone.prefix().join("lib64"));
-    check("/elsewhere/lib", &|_| "/elsewhere/lib".into());
+    check(&["--libdir=lib/x86_64-linux-gnu"], true, "", &[("libdir", "lib/x86_64-linux-gnu")]);
+    let debian = [
+        "--build=x86_64-linux-gnu",
+        "--includedir=${prefix}/include",
+        "--disable-option-checking",
+        "--sysconfdir=/etc",
+        "--disable-silent-rules",
+        "--libexecdir=${prefix}/libexec",
+    ];
+    check(&debian, true, "", &[("includedir", "${prefix}/include"), ("libexecdir", "${prefix}/libexec")]);
+    let warning = "warning: unrecognized options: --disable-silent-rules, --with-teapot\n";
+    check(&["--disable-silent-rules", "--with-teapot=x"], true, warning, &[]);
+    // The wrapper would not find the node.
+    let elsewhere = ["--bindir=/usr/bin", "--libexecdir=/usr/lib/bitcoin"];
+    let recorded = [("bindir", "/usr/bin"), ("libexecdir", "/usr/lib/bitcoin")];
+    let warning = "warning: bitcoin -m looks for bitcoin-node in /usr/libexec, not in /usr/lib/bitcoin\n";
+    check(&elsewhere, true, warning, &recorded);
+    check(&elsewhere, false, "", &recorded);
 }
 
 #[test]
@@ -113,7 +132,8 @@ fn what_is_wrong_is_said_in_one_line() {
     };
     let clone = Clone::new(Some(true));
     check(&clone, &["--enable-multiprocess", "--disable-multiprocess"], 1, "exclude each other");
-    check(&clone, &["--with-teapot"], 2, "--with-teapot");
+    check(&clone, &["--teapot"], 1, "unexpected option: --teapot");
+    check(&clone, &["--bindir=${teapot}"], 1, "there is no directory teapot");
     fs::remove_file(clone.prefix().join("lib/pkgconfig/libbitcoinkernel-internal.pc")).unwrap();
     check(&clone, &[], 1, "has no consensus library: run make -C depends");
     fs::write(manifest_file(&clone.prefix()), "host = 1").unwrap();
