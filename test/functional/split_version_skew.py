@@ -7,6 +7,7 @@ import shlex
 import shutil
 import signal
 import sys
+import time
 
 from framework import stranger
 from framework.rpc import RpcError
@@ -125,6 +126,16 @@ def run(t):
         code, out, err = node.cli("-ipcconnect=unix", "getblockcount")
         equal((code, out), (1, ""))
         contains(err, "the node does not offer RPC on this socket")
+
+    t.step("a node stops in time that waits for a wallet which says nothing")
+    node.start()
+    replace(wallet, b"#!/bin/sh\nexec sleep 1000\n")
+    with node.logs("wallet process [0-9]+ started"):
+        os.kill(node.wallet_pid, signal.SIGKILL)
+    start = time.monotonic()
+    node.stop()
+    took = time.monotonic() - start
+    check(took < 10, f"the end took {took} s")
 
 
 main(run)

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -140,6 +141,14 @@ fn a_descriptor_of_our_own_is_not_taken_over() {
         let none = format!("fd:{number} is not a listening socket inherited from a parent process");
         assert!(refused == text || refused == none, "{refused}");
     }
+    // One that is not, but of the wrong kind, stays open.
+    let (mut left, mut other) = UnixStream::pair().unwrap();
+    rustix::io::fcntl_setfd(&left, rustix::io::FdFlags::empty()).unwrap();
+    let number = left.as_raw_fd();
+    let refused = listen(&format!("fd:{number}"), &dir).err().unwrap();
+    assert_eq!(refused, format!("fd:{number} is not a listening socket inherited from a parent process"));
+    left.write_all(b"x").unwrap();
+    assert_eq!(other.read(&mut [0]).unwrap(), 1);
     assert!(own >= 3, "{own} sockets: that which is listened on and both ends of a connection");
     contract::echo(&echo);
     ipc::connect("unix:x.sock", &dir, "test").unwrap().1.make_echo().unwrap();

@@ -16,7 +16,7 @@ use interfaces::{
 };
 use ipc::{Pauses, Reconnecting};
 
-use crate::watch::{Pace, Watch};
+use crate::watch::{Pace, Watch, end_if_silent};
 
 /// Name of the program.
 const PROGRAM: &str = "bitcoin-wallet";
@@ -214,6 +214,26 @@ impl WalletProcess {
         }
         Ok(answer)
     }
+
+    /// Has the wallets closed, unless the process hangs: then it is killed.
+    fn stop_wallets(&self) -> Result<()> {
+        let child = lock(&self.memory.child).clone();
+        let own = self.own.clone();
+        match self.loader() {
+            Ok(loader) => {
+                let _watch = Watch::start(own, Pace::STOPPING, move || child.clone());
+                // One that is stuck there answers the watch all the same.
+                ipc::within(STOP_LIMIT, || loader.stop())
+            }
+            // It may be one that is still being started.
+            Err(gone) => {
+                if let Some(child) = child {
+                    end_if_silent(&child, &own, Pace::STOPPING);
+                }
+                Err(gone)
+            }
+        }
+    }
 }
 
 impl WalletLoader for WalletProcess {
@@ -273,10 +293,7 @@ impl WalletLoader for WalletProcess {
     /// Returns when the process is gone, so that nothing of the data directory is in use when the node has stopped.
     fn stop(&self) -> Result<()> {
         self.memory.stopping.store(true, Ordering::Release);
-        let watched = lock(&self.memory.child).clone();
-        let _watch = Watch::start(self.own.clone(), Pace::STOPPING, move || watched.clone());
-        // One that is stuck there answers the watch all the same.
-        let stopped = ipc::within(STOP_LIMIT, || self.loader().and_then(|loader| loader.stop()));
+        let stopped = self.stop_wallets();
         // Also one that is just being started: what it is asked for fails, and no other follows.
         let last = self.wallets.halt();
         let child = lock(&self.memory.child).take();

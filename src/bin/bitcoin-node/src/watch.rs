@@ -42,15 +42,21 @@ impl Watch {
         let watch = std::thread::Builder::new().name("wallet-watch".into());
         let watch = watch.spawn(move || {
             while stopped.recv_timeout(pace.interval) == Err(RecvTimeoutError::Timeout) {
-                let Some(child) = child() else { continue };
-                // Asked twice: while a terminal had both processes stopped, the time for the first answer passed.
-                if (0..2).all(|_| is_silent(&child, &own, pace.limit)) {
-                    log::error!("the wallet process {} does not answer; it is killed", child.pid());
-                    child.close_within(Duration::ZERO);
+                if let Some(child) = child() {
+                    end_if_silent(&child, &own, pace);
                 }
             }
         });
         watch.map(|_| Watch { _stop: stop }).map_err(Error::internal)
+    }
+}
+
+/// Kills a process that does not answer.
+pub fn end_if_silent(child: &ipc::Connection, own: &Identity, pace: Pace) {
+    // Asked twice: while a terminal had both processes stopped, the time for the first answer passed.
+    if (0..2).all(|_| is_silent(child, own, pace.limit)) {
+        log::error!("the wallet process {} does not answer; it is killed", child.pid());
+        child.close_within(Duration::ZERO);
     }
 }
 
