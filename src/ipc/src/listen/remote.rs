@@ -88,7 +88,6 @@ pub(super) fn take(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr)
         let _counted = counted;
         let Some(remote) = &shared.remote else { return };
         let accepted = tls::accept(stream, &remote.own, &remote.keys);
-        drop(place);
         let (mut session, name) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -101,7 +100,10 @@ pub(super) fn take(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr)
             Ok(pair) => pair,
             Err(error) => return refused(Error::Setup(error)),
         };
-        if let Err(error) = Shared::admit(&shared, served, name.clone()) {
+        // One that is not admitted keeps its place until it has been told, so that there are never many of them.
+        let admitted = Shared::admit(&shared, served, name.clone());
+        let _place = admitted.is_err().then_some(place);
+        if let Err(error) = admitted {
             refused(error);
         }
         // The listener may go away while this connection lasts.
