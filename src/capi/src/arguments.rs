@@ -47,7 +47,13 @@ pub(crate) unsafe fn text(pointer: *const c_char, name: &str) -> Result<String, 
         return Err(Failure::invalid(format!("{name} is NULL")));
     }
     // SAFETY: as the caller promises; nothing after the zero or the limit is looked at.
-    let length = unsafe { libc::strnlen(pointer, MP_MAX_TEXT + 1) };
+    let length = unsafe {
+        match cfg!(miri) {
+            // It does not know the function.
+            true => (0..=MP_MAX_TEXT).find(|&at| *pointer.add(at) == 0).unwrap_or(MP_MAX_TEXT + 1),
+            false => libc::strnlen(pointer, MP_MAX_TEXT + 1),
+        }
+    };
     if length > MP_MAX_TEXT {
         return Err(Failure::invalid(format!("{name} is longer than {MP_MAX_TEXT} bytes")));
     }
