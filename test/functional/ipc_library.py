@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 
 from framework.install import Example, Installation, made_by_depends, run as command
 from framework.programs import ROOT
@@ -135,11 +136,20 @@ def run(t):
         new = node.mine(1)[0]
         equal(example.end(), (0, f"new {node.rpc.getblockcount()} {new}\n", ""))
 
+    t.step("a connection that the parent process has made, once")
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(address.removeprefix("unix:"))
+        example = Example(program, f"fd:{stream.fileno()}", env=there.environment, pass_fds=[stream.fileno()])
+    equal(example.lines(2)[0], f"tip {node.rpc.getblockcount()} {node.rpc.getbestblockhash()}")
+    new = node.mine(1)[0]
+    equal(example.end(), (0, f"new {node.rpc.getblockcount()} {new}\n", ""))
+
     t.step("errors are said, and a node that dies kills nobody")
     equal(Example(program, env=there.environment).end()[0], 2)
     for wrong, message in (
         ("unix:/nobody/is/here", "connect: No such file or directory"),
         ("nonsense", "connect: Unrecognized address 'nonsense'"),
+        ("fd:1000", "connect: fd:1000 is not a connected socket inherited from a parent process"),
     ):
         equal(Example(program, wrong, env=there.environment).end(), (1, "", f"{message}\n"))
     code, out, err = Example(program, f"unix:{node.chaindir}/mining.sock", env=there.environment).end()

@@ -140,7 +140,8 @@ const char *mp_version(void);
 
 /*
  Connects to a node that listens at `address`: "unix:" and the path of its socket, relative to the current directory
- unless it begins with a slash. Writes the connection to `client`.
+ unless it begins with a slash; or "fd:" and the number of a connected socket that the parent process left open, which
+ is the client's from then on. Writes the connection to `client`.
  */
 mp_code mp_connect(const char *address,
                    uint32_t timeout_ms,

@@ -88,7 +88,8 @@ pub extern "C" fn mp_version() -> *const c_char {
 }
 
 /// Connects to a node that listens at `address`: "unix:" and the path of its socket, relative to the current directory
-/// unless it begins with a slash. Writes the connection to `client`.
+/// unless it begins with a slash; or "fd:" and the number of a connected socket that the parent process left open, which
+/// is the client's from then on. Writes the connection to `client`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connect(
     address: *const c_char,

@@ -12,6 +12,9 @@ use crate::api::{MP_DISCONNECTED, MP_FAILED, MP_FOREVER, MP_TIMED_OUT};
 use crate::report::Failure;
 use crate::signals;
 
+/// Longer than anybody waits.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// A connection and the objects reached over it, each made when it is first needed.
 pub(crate) struct Client {
     // Before the objects: they must not ask a peer to release what the end of the connection releases.
@@ -73,10 +76,10 @@ impl Client {
         if address.starts_with("tls") {
             return Err(Failure::invalid(format!("'{address}' needs keys, which this library has no place for")));
         }
-        let limit = Limit::new(timeout);
         // What a relative path starts at is the current directory.
-        let connected = signals::blocked(|| ipc::connect_within(&address, Path::new(""), "node", limit.left()));
-        let (link, init) = connected?;
+        let connect = || signals::blocked(|| ipc::connect(&address, Path::new(""), "node"));
+        // Without any, connecting has a limit of its own.
+        let (link, init) = multiprocess::within(Limit::new(timeout).left().unwrap_or(FOREVER), connect)?;
         let (echo, mining, rpc) = (Made::not_yet(), Made::not_yet(), Made::not_yet());
         Ok(Client { link, init, echo, mining, rpc })
     }

@@ -42,7 +42,7 @@ impl From<interfaces::Error> for Failure {
 impl From<ipc::Error> for Failure {
     fn from(error: ipc::Error) -> Self {
         let code = match &error {
-            ipc::Error::Connect { source } if source.kind() == std::io::ErrorKind::WouldBlock => {
+            ipc::Error::Connect { source } if source.kind() == std::io::ErrorKind::TimedOut => {
                 return Failure::new(MP_TIMED_OUT, "the node is too busy to take connections");
             }
             ipc::Error::Connect { .. } | ipc::Error::Refused { .. } => MP_CONNECT,

@@ -1,8 +1,8 @@
 //! Addresses of sockets as users write them (`-ipcbind`, `-ipcconnect`), and what comes of them.
 //!
 //! `unix` is the default socket of a data directory, `unix:<path>` any other; relative paths start at the data
-//! directory. `tls:<host>:<port>` is one of another machine. To listen, `fd:<n>` is a socket that the parent process has
-//! bound, and options may follow after commas.
+//! directory. `tls:<host>:<port>` is one of another machine, `fd:<n>` a socket that the parent process listens on or has
+//! connected. Options may follow after commas.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -77,10 +77,7 @@ impl BindAddress {
             }
             rest = before;
         }
-        address.place = match rest.strip_prefix("fd:") {
-            Some(fd) => Place::Descriptor(fd.parse().map_err(|_| Error::Address { address: text.to_owned() })?),
-            None => place(rest, datadir, name)?,
-        };
+        address.place = place(rest, datadir, name)?;
         Ok(address)
     }
 }
@@ -123,6 +120,9 @@ fn last_option(text: &str) -> Option<(&str, &str, &str, &str)> {
 fn place(address: &str, datadir: &Path, name: &str) -> Result<Place> {
     if address.starts_with("tcp") {
         return Err(Error::Tcp { address: address.to_owned() });
+    }
+    if let Some(fd) = address.strip_prefix("fd:") {
+        return fd.parse().map(Place::Descriptor).map_err(|_| Error::Address { address: address.to_owned() });
     }
     let Some(host) = address.strip_prefix("tls:") else { return Ok(Place::Unix(unix(address, datadir, name)?)) };
     let valid = host.rsplit_once(':').is_some_and(|(name, port)| {
@@ -257,6 +257,10 @@ mod tests {
             assert_eq!(found, expected.map_err(str::to_owned), "{text}");
         };
         check("unix", Ok(("unix:/data/node.sock", None)));
+        check("fd:3", Ok(("fd:3", None)));
+        for wrong in ["fd:", "fd:x", "fd:3,fingerprint=1", "fd:2147483648"] {
+            check(wrong, Err(&format!("Unrecognized address '{wrong}'")));
+        }
         check("unix:/x,fingerprint=1", Ok(("unix:/x,fingerprint=1", None)));
         check("tls:host:1", Ok(("tls:host:1", None)));
         check(&format!("tls:host:1,fingerprint={key}"), Ok(("tls:host:1", Some(&key))));

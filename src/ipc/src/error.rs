@@ -130,6 +130,12 @@ pub enum Error {
         /// The number.
         fd: i32,
     },
+    /// A descriptor that is not a connection.
+    #[error("fd:{fd} is not a connected socket inherited from a parent process")]
+    NotConnected {
+        /// The number.
+        fd: i32,
+    },
     /// A descriptor that is a socket in a network.
     #[error("fd:{fd} is not a Unix socket: sockets are local only, since whoever reaches one needs no password")]
     NotLocal {

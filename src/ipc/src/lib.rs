@@ -22,6 +22,7 @@ mod info;
 mod inherit;
 mod limits;
 mod listen;
+mod patience;
 mod reconnect;
 mod redact;
 mod schema;
@@ -54,13 +55,13 @@ pub fn description() -> &'static [u8] {
 }
 
 pub use address::{BindAddress, Place};
-pub use connect::{Connected, connect, connect_as, connect_client, connect_within};
+pub use connect::{Connected, connect, connect_as, connect_with};
 pub use error::{Error, Result};
 pub use event_loop::host;
 pub use info::info;
 pub use limits::Limits;
 pub use listen::{Guest, Listener, listen};
-pub use multiprocess::{CancelToken, Host, within};
+pub use multiprocess::{CancelToken, Host, Options, within};
 pub use reconnect::{Linked, Pauses, Reconnecting, Remade, TipEvent, TipFollower};
 pub use serve::{Server, serve_fd, serve_socket};
 pub use spawn::{Connection, connect_on, connect_socket, connect_socket_with, find_program, spawn, spawn_with};

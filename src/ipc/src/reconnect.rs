@@ -9,12 +9,13 @@
 
 mod tips;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use interfaces::{Error, Result};
+use multiprocess::CancelToken;
 
 pub use tips::{TipEvent, TipFollower};
 
@@ -46,10 +47,16 @@ impl Pauses {
     }
 }
 
-/// A connection that is made again when it is lost. Dropping it ends it.
+/// How long [`Reconnecting::stop`] waits for an attempt that does not end when its calls are cancelled.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
+
+/// A connection that is made again when it is lost. Dropping it ends it, as [`Reconnecting::stop`] does.
 pub struct Reconnecting<T: Linked> {
     shared: Arc<Shared<T>>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// What attempts are made under.
+    attempts: CancelToken,
+    /// The thread that makes them, and what is at its end when the thread is.
+    keeper: Mutex<Option<(JoinHandle<()>, Receiver<()>)>>,
 }
 
 struct Shared<T> {
@@ -149,7 +156,7 @@ impl<T: Linked> Shared<T> {
     }
 
     /// Makes the connection whenever there is none.
-    fn keep(self: &Arc<Self>, pauses: Pauses, connect: impl Fn() -> Result<T>) {
+    fn keep(self: &Arc<Self>, pauses: Pauses, attempts: &CancelToken, connect: impl Fn() -> Result<T>) {
         let (mut pause, mut since) = (Duration::ZERO, Some(Instant::now()));
         while self.wait_lost() {
             if since.take().is_some_and(|since| since.elapsed() >= pauses.longest) {
@@ -159,7 +166,7 @@ impl<T: Linked> Shared<T> {
                 return;
             }
             pause = pauses.after(pause);
-            match connect() {
+            match attempts.run(&connect) {
                 Ok(connection) => {
                     since = Some(Instant::now());
                     if !self.publish(connection) {
@@ -183,7 +190,7 @@ impl<T: Linked> Shared<T> {
 
 impl<T: Linked> Reconnecting<T> {
     /// Connects, and again whenever the connection is lost. `name` is the other side's, for the log; `connect` runs on a
-    /// thread of its own, but for the first time, and returns early from [`Self::stop`] only if it sees to that itself.
+    /// thread of its own, but for the first time, and there with its calls cancelled by [`Self::halt`].
     ///
     /// # Errors
     /// What `connect` answers the first time.
@@ -195,10 +202,15 @@ impl<T: Linked> Reconnecting<T> {
         let state = State { generation: 0, present: None, lost: None, stopping: false };
         let shared = Arc::new(Shared { name: name.to_owned(), state: Mutex::new(state), changed: Condvar::new() });
         shared.publish(connect()?);
-        let keeping = shared.clone();
-        let keeper = std::thread::Builder::new().name("ipc-keep".into());
-        let keeper = keeper.spawn(move || keeping.keep(pauses, connect)).map_err(Error::internal)?;
-        Ok(Reconnecting { shared, keeper: Mutex::new(Some(keeper)) })
+        let (keeping, attempts) = (shared.clone(), CancelToken::new());
+        let (running, ended) = channel();
+        let under = attempts.clone();
+        let keep = move || {
+            let _running = running;
+            keeping.keep(pauses, &under, connect);
+        };
+        let keeper = std::thread::Builder::new().name("ipc-keep".into()).spawn(keep).map_err(Error::internal)?;
+        Ok(Reconnecting { shared, attempts, keeper: Mutex::new(Some((keeper, ended))) })
     }
 
     /// Returns the connection there is now.
@@ -232,22 +244,35 @@ impl<T: Linked> Reconnecting<T> {
         Remade { source: self.shared.clone(), make: Box::new(make), made: Mutex::default() }
     }
 
-    /// Connects no more, and does not wait for an attempt that is being made; returns the connection there was.
+    /// Connects no more, and does not wait for an attempt that is being made, whose calls are cancelled; returns the
+    /// connection there was.
     pub fn halt(&self) -> Option<T> {
         let mut state = self.shared.state();
         state.stopping = true;
         let present = state.present.take();
         drop(state);
         self.shared.changed.notify_all();
+        self.attempts.cancel();
         present
     }
 
-    /// Connects no more; returns the connection there was.
+    /// Connects no more; returns the connection there was. An attempt that does not end within a second though its calls
+    /// are cancelled is left to itself: what comes of it is dropped.
     pub fn stop(&self) -> Option<T> {
+        self.stop_within(STOP_LIMIT)
+    }
+
+    /// Like [`Self::stop`], with another limit on how long an attempt is waited for.
+    pub fn stop_within(&self, limit: Duration) -> Option<T> {
         let present = self.halt();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if keeper.is_some_and(|keeper| keeper.join().is_err()) {
-            log::error!(target: "ipc", "the thread that connects to {} panicked", self.shared.name);
+        let name = &self.shared.name;
+        if let Some((keeper, ended)) = keeper {
+            if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                log::debug!(target: "ipc", "an attempt to connect to {name} is not waited for any longer");
+            } else if keeper.join().is_err() {
+                log::error!(target: "ipc", "the thread that connects to {name} panicked");
+            }
         }
         present
     }
@@ -294,10 +319,10 @@ impl<T: Linked, U: Clone> Remade<T, U> {
     }
 
     /// Waits until there is another connection than that of `generation`; `false` if there will be none, or `ended`.
-    fn wait_other(&self, generation: u64, ended: &AtomicBool) -> bool {
+    fn wait_other(&self, generation: u64, ended: &CancelToken) -> bool {
         let mut state = self.source.state();
         loop {
-            if state.stopping || ended.load(Ordering::Acquire) {
+            if state.stopping || ended.is_cancelled() {
                 return false;
             }
             if state.present.is_some() && state.generation != generation {

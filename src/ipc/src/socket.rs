@@ -15,6 +15,7 @@ use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::inherit::inherited;
+use crate::patience::Patience;
 use crate::{Error, Result};
 
 /// How long another process may be busy with sockets of the same directory.
@@ -92,19 +93,34 @@ pub(crate) fn adopt(fd: i32) -> Result<UnixListener> {
     })
 }
 
-/// Connects to the socket at `path`, if whoever listens there may have what is sent. Who listens there may be too busy to take connections; that is waited for, at most for
-/// `limit`.
-pub(crate) fn connect(path: &Path, limit: Option<Duration>) -> Result<OwnedFd> {
+/// Takes over a socket that the parent process has connected.
+pub(crate) fn adopt_connected(fd: i32) -> Result<OwnedFd> {
+    let socket = inherited(fd, |found| {
+        if sockopt::socket_domain(found).ok() != Some(AddressFamily::UNIX) {
+            return Err(Error::NotLocal { fd });
+        }
+        let stream = sockopt::socket_type(found).ok() == Some(SocketType::STREAM);
+        if stream && rustix::net::getpeername(found).is_ok() { Ok(()) } else { Err(Error::NotConnected { fd }) }
+    });
+    socket.map_err(|error| match error {
+        Error::NotASocket { fd } => Error::NotConnected { fd },
+        error => error,
+    })
+}
+
+/// Connects to the socket at `path`, if whoever listens there may have what is sent. Who listens there may be too busy to
+/// take connections; that is waited for.
+pub(crate) fn connect(path: &Path, patience: &Patience) -> Result<OwnedFd> {
     let failed = |error: rustix::io::Errno| Error::Connect { source: error.into() };
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
     let socket = socket.map_err(failed)?;
-    // None at all would mean to wait for ever.
-    let limit = limit.map(|limit| limit.max(Duration::from_millis(1)));
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, limit).map_err(failed)?;
     let address = SocketAddrUnix::new(path).map_err(failed)?;
-    while let Err(error) = rustix::net::connect(&socket, &address) {
-        if error != rustix::io::Errno::INTR {
-            return Err(failed(error));
+    loop {
+        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(patience.pause())).map_err(failed)?;
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => break,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => patience.check().map_err(failed)?,
+            Err(error) => return Err(failed(error)),
         }
     }
     let found = peer(&socket).map_err(|source| Error::Connect { source })?;

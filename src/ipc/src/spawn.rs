@@ -73,7 +73,7 @@ pub fn connect_socket_with(
     socket: impl Into<OwnedFd>,
     options: Options,
 ) -> Result<(multiprocess::Connection, Arc<dyn Init>)> {
-    let (link, init) = connect_with(&event_loop()?, socket, options)?;
+    let (link, init) = connect_stream(&event_loop()?, socket, options)?;
     Ok((link, init))
 }
 
@@ -86,14 +86,15 @@ pub fn connect_on(
     socket: impl Into<OwnedFd>,
     peer: &str,
 ) -> Result<(multiprocess::Connection, Arc<InitClient>)> {
-    connect_with(event_loop, socket, named(peer))
+    connect_stream(event_loop, socket, named(peer))
 }
 
 fn named(peer: &str) -> Options {
     Options { peer: peer.to_owned(), ..Options::default() }
 }
 
-fn connect_with(
+/// Connects on any event loop, with any options.
+pub(crate) fn connect_stream(
     event_loop: &multiprocess::EventLoop,
     socket: impl Into<OwnedFd>,
     options: Options,

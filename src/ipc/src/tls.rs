@@ -16,9 +16,11 @@ use std::io;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -32,6 +34,8 @@ pub(crate) use pins::authorized_path;
 pub(crate) use session::Session;
 
 use pins::{Authorized, Pins};
+
+use crate::patience::Patience;
 
 /// Result of what concerns TLS.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -94,10 +98,49 @@ impl Ended {
 }
 
 /// Connects to a server, which must have the key `pin`, or this program's own if there is none: then both share a data
-/// directory. `limit` bounds how long it may take, beside [`HANDSHAKE_LIMIT`].
-pub(crate) fn connect(host: &str, keys: &Path, pin: Option<Fingerprint>, limit: Option<Duration>) -> Result<Outgoing> {
+/// directory.
+///
+/// All of it is done by the thread that carries bytes afterwards: to look up a host's name takes as long as it takes, and
+/// is not waited for beyond [`HANDSHAKE_LIMIT`].
+pub(crate) fn connect(host: &str, keys: &Path, pin: Option<Fingerprint>, patience: &Patience) -> Result<Outgoing> {
     let own = Credentials::load_or_make(keys)?;
-    let deadline = Instant::now() + limit.unwrap_or(HANDSHAKE_LIMIT).min(HANDSHAKE_LIMIT);
+    let patience = patience.at_most(HANDSHAKE_LIMIT);
+    let (deadline, host) = (patience.deadline(), host.to_owned());
+    let (socket, carried) = UnixStream::pair()?;
+    let ended = Ended::default();
+    let reason = ended.clone();
+    let (done, result) = channel();
+    std::thread::Builder::new().name("ipc-tls".into()).spawn(move || {
+        let mut session = match set_up(&host, &own, pin, deadline) {
+            Ok(session) => session,
+            Err(error) => return drop(done.send(Err(error))),
+        };
+        // Nobody waits for it any more.
+        if done.send(Ok(())).is_err() {
+            return;
+        }
+        if let Err(error) = session.carry(&carried) {
+            let error = error.of_server(own.fingerprint());
+            log::debug!(target: "ipc", "a connection ended: {error}");
+            reason.set(error);
+        }
+        drop(carried);
+        session.finish();
+    })?;
+    loop {
+        match result.recv_timeout(patience.pause()) {
+            Ok(result) => return result.map(|()| Outgoing { socket, ended }),
+            Err(RecvTimeoutError::Timeout) => patience.check().map_err(|error| match error {
+                Errno::TIMEDOUT => Error::TimedOut,
+                error => Error::Io(error.into()),
+            })?,
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::Left),
+        }
+    }
+}
+
+/// Opens a connection to a server and exchanges keys with it.
+fn set_up(host: &str, own: &Credentials, pin: Option<Fingerprint>, deadline: Instant) -> Result<Session> {
     let stream = reach(host, deadline)?;
     let pins = Arc::new(Pins::new(vec![pin.unwrap_or(own.fingerprint())], provider()));
     let mut config = ClientConfig::builder_with_provider(provider())
@@ -109,22 +152,7 @@ pub(crate) fn connect(host: &str, keys: &Path, pin: Option<Fingerprint>, limit: 
     config.resumption = rustls::client::Resumption::disabled();
     let name = ServerName::from(stream.peer_addr()?.ip());
     let tls = ClientConnection::new(Arc::new(config), name)?;
-    let fingerprint = own.fingerprint();
-    let session = prepare(stream, tls.into())?.set_up(deadline);
-    let mut session = session.map_err(|error| error.of_server(fingerprint))?;
-    let (socket, carried) = UnixStream::pair()?;
-    let ended = Ended::default();
-    let reason = ended.clone();
-    std::thread::Builder::new().name("ipc-tls".into()).spawn(move || {
-        if let Err(error) = session.carry(&carried) {
-            let error = error.of_server(fingerprint);
-            log::debug!(target: "ipc", "a connection ended: {error}");
-            reason.set(error);
-        }
-        drop(carried);
-        session.finish();
-    })?;
-    Ok(Outgoing { socket, ended })
+    prepare(stream, tls.into())?.set_up(deadline).map_err(|error| error.of_server(own.fingerprint()))
 }
 
 /// Opens a connection to the first of a host's addresses that takes one.

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         ("descriptors_are_not_inherited", descriptors_are_not_inherited),
         ("a_server_that_comes_back", reconnect::a_server_that_comes_back),
         ("a_subscription_goes_on_where_it_was", reconnect::a_subscription_goes_on_where_it_was),
+        ("a_subscription_ends_while_the_server_is_stopped", reconnect::a_subscription_ends_while_the_server_is_stopped),
         ("trace", trace::trace),
     ];
     let wanted = args.iter().find(|arg| !arg.starts_with('-'));
@@ -141,7 +142,11 @@ fn request(method: &str) -> RpcRequest {
 }
 
 fn kill(pid: u32) {
-    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+    signal(pid, Signal::KILL);
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
 fn contract_in_another_process() {

@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use interfaces::{Chain, Echo, Error, Identity, Init, Mining, ProcessConfig, Result, TipRef, WalletLoader};
 use ipc::{BindAddress, Connected, Guest, Pauses, Reconnecting, TipEvent, TipFollower};
+use rustix::process::Signal;
 use testing::{FakeChain, FakeInit, FakeMining, contract};
 
 use crate::{LIMIT, request};
@@ -249,5 +250,27 @@ pub fn a_subscription_goes_on_where_it_was() {
     assert_eq!(next(), TipEvent::Lost);
     drop(follower);
     assert!(told.recv_timeout(LIMIT).is_err());
+    std::fs::remove_file(&path).unwrap();
+}
+
+pub fn a_subscription_ends_while_the_server_is_stopped() {
+    let path = socket("stopped");
+    let server = Server::start(&path);
+    let client = client(&path);
+    let (send, told) = channel();
+    let tell = move |event| {
+        // The test may have ended.
+        let _ = send.send(event);
+    };
+    let follower = TipFollower::start(client.remade(|connected| connected.init.make_mining()), None, tell).unwrap();
+    assert!(matches!(told.recv_timeout(LIMIT), Ok(TipEvent::Tip(_))));
+    crate::signal(server.child.id(), Signal::STOP);
+    let start = Instant::now();
+    drop(follower);
+    // The thread that told is gone, too.
+    assert_eq!(told.recv_timeout(LIMIT), Err(RecvTimeoutError::Disconnected));
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    client.stop();
+    drop(server);
     std::fs::remove_file(&path).unwrap();
 }

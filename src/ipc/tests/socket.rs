@@ -2,19 +2,21 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use interfaces::{Echo, Error, Identity, Init, Result};
-use ipc::{BindAddress, Guest, Listener};
+use ipc::{BindAddress, CancelToken, Connected, Guest, Listener, Pauses, Reconnecting};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use testing::{FakeEcho, contract};
 
-use crate::link::{LIMIT, ends};
+use crate::link::{LIMIT, Once, ends, gate};
 
 /// A directory of this test's own, short enough for a socket's path wherever the build is.
 pub fn directory(name: &str) -> PathBuf {
@@ -325,6 +327,108 @@ fn one_who_accepts_and_says_nothing_is_given_up() {
     let given_up = multiprocess::within(limit, || ipc::connect_as("unix:x.sock", &dir, "test", &own)).err().unwrap();
     assert!(matches!(&given_up, ipc::Error::Connect { source } if source.kind() == std::io::ErrorKind::TimedOut));
     drop(mute);
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// A socket whose owner takes no connection, with one that waits and takes the only place.
+fn busy(path: &Path) -> (OwnedFd, UnixStream) {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    rustix::net::listen(&socket, 0).unwrap();
+    (socket, UnixStream::connect(path).unwrap())
+}
+
+fn error_of(connected: ipc::Result<Connected>) -> Option<i32> {
+    match connected.err() {
+        Some(ipc::Error::Connect { source }) => source.raw_os_error(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_who_takes_no_connections_is_given_up() {
+    let dir = directory("busy");
+    let (listener, first) = busy(&dir.join("x.sock"));
+    let connect = {
+        let dir = dir.clone();
+        move || ipc::connect_as("unix:x.sock", &dir, "test", &testing::identity("test"))
+    };
+    let connecting = connect.clone();
+    let given_up = ends(move || ipc::within(Duration::from_millis(300), connecting));
+    assert_eq!(error_of(given_up), Some(Errno::TIMEDOUT.raw_os_error()));
+    let token = CancelToken::new();
+    let (covered, connecting) = (token.clone(), connect.clone());
+    let waiting = std::thread::spawn(move || covered.run(connecting));
+    token.cancel();
+    assert_eq!(error_of(ends(move || waiting.join().unwrap())), Some(Errno::CANCELED.raw_os_error()));
+    // Who has the patience is let in when there is room.
+    let waiting = std::thread::spawn(move || ipc::within(LIMIT, connect));
+    let listener = UnixListener::from(listener);
+    drop((listener.accept().unwrap(), first));
+    let (taken, _) = listener.accept().unwrap();
+    drop(taken);
+    assert_eq!(error_of(ends(move || waiting.join().unwrap())), Some(Errno::CONNRESET.raw_os_error()));
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_client_sets_a_deadline_for_an_interface() {
+    let dir = directory("deadline");
+    let address = BindAddress::parse("unix:x.sock", &dir, "test").unwrap();
+    let (echo, keeper) = gate("call");
+    let init = Arc::new(Once::new(echo));
+    let welcome = move || Guest { init: init.clone(), until_gone: Box::new(()) };
+    let listener = ipc::listen(&address, welcome).unwrap();
+    let options = ipc::Options { deadlines: vec![("Echo", Duration::from_millis(100))], ..Default::default() };
+    let Connected { link, init, peer } = ipc::connect_with("unix:x.sock", &dir, "test", None, options).unwrap();
+    assert_eq!((link.peer(), peer), ("test", None));
+    let echo = init.make_echo().unwrap();
+    let timed_out = ends(move || echo.echo(String::new()));
+    assert_eq!(timed_out, Err(Error::TimedOut { call: "Echo.echo".to_owned() }));
+    drop(keeper.release);
+    drop(link);
+    listener.close();
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_connection_stops_being_made_again_at_once() {
+    let dir = directory("again");
+    // It takes connections and says nothing; it takes none; it is not even a call that hangs.
+    for how in ["mute", "busy", "stuck"] {
+        let listener = listen("unix:x.sock", &dir).unwrap();
+        let (began, attempts) = channel();
+        let (release, stuck) = channel::<()>();
+        let (from, stuck) = (dir.clone(), Mutex::new(stuck));
+        let connect = move || {
+            // The test may have ended.
+            if began.send(()).is_ok() && how == "stuck" && !from.join("x.sock").exists() {
+                let _ = stuck.lock().unwrap().recv();
+            }
+            let connected = ipc::connect_as("unix:x.sock", &from, "test", &testing::identity("test"));
+            connected.map_err(|error| Error::internal(&error))
+        };
+        let pauses = Pauses { first: Duration::from_secs(1), longest: Duration::from_secs(1) };
+        let client = Reconnecting::start("the server", pauses, connect).unwrap();
+        attempts.recv().unwrap();
+        let path = dir.join("x.sock");
+        // Beside the old one, and there before that ends.
+        let other = dir.join("y.sock");
+        let full = (how == "busy").then(|| busy(&other));
+        let mute = (how == "mute").then(|| UnixListener::bind(&other).unwrap());
+        if how == "stuck" {
+            fs::remove_file(&path).unwrap();
+        } else {
+            fs::rename(&other, &path).unwrap();
+        }
+        drop(listener);
+        attempts.recv_timeout(LIMIT).unwrap();
+        let start = Instant::now();
+        ends(move || drop(client));
+        assert!(start.elapsed() < Duration::from_secs(5), "{how}: {:?}", start.elapsed());
+        drop((full, mute, release));
+        let _ = fs::remove_file(&path);
+    }
     fs::remove_dir_all(dir).unwrap();
 }
 

@@ -41,6 +41,11 @@ impl CancelToken {
         Self::default()
     }
 
+    /// Returns the token that covers this thread now, for what waits by itself inside of [`CancelToken::run`].
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
+
     /// Ends the calls it covers with [`Error::Cancelled`], those to come included, and tells the other side.
     pub fn cancel(&self) {
         // Before the list is looked at: who comes later sees it.
@@ -93,9 +98,4 @@ pub(crate) fn with<T>(token: Option<CancelToken>, work: impl FnOnce() -> T) -> T
     let Ok(before) = CURRENT.try_with(|current| current.replace(token)) else { return work() };
     let _restore = Restore(before);
     work()
-}
-
-/// The token that covers this thread now.
-pub(crate) fn current() -> Option<CancelToken> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }

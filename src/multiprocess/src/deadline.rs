@@ -25,13 +25,17 @@ pub fn within<T>(limit: Duration, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Returns when what this thread does has to be done, for what waits by itself inside of [`within`].
+pub fn deadline() -> Option<Instant> {
+    // While a thread ends there may be no cell any more.
+    DEADLINE.try_with(Cell::get).ok().flatten()
+}
+
 /// Returns the deadline of a call that is made now and has this limit of its own.
 pub(crate) fn of_call(limit: Option<Duration>) -> Option<Instant> {
     // A limit too long to be a time is none.
     let own = limit.and_then(|limit| Instant::now().checked_add(limit));
-    // While a thread ends there may be no cell any more.
-    let around = DEADLINE.try_with(Cell::get).ok().flatten();
-    [own, around].into_iter().flatten().min()
+    [own, deadline()].into_iter().flatten().min()
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ mod workers;
 
 pub use cancel::CancelToken;
 pub use connection::{Connection, Options};
-pub use deadline::within;
+pub use deadline::{deadline, within};
 pub use error::Error;
 pub use event_loop::{EventLoop, Host};
 pub use given_up::GivenUp;

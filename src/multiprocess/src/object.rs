@@ -115,7 +115,7 @@ fn call(
     if !thread::may_wait() {
         return Err(Error::failed(format!("{} called where nothing may wait", method.name)));
     }
-    let token = cancel::current();
+    let token = CancelToken::current();
     if token.as_ref().is_some_and(CancelToken::is_cancelled) {
         return Err(Error::Cancelled);
     }

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::cancel::{self, CancelToken};
+use crate::cancel::CancelToken;
 use crate::connection::Shared;
 use crate::event_loop::{CallCommand, Command, Request};
 use crate::gate::{Gate, Opener};
@@ -93,7 +93,7 @@ impl Stream {
     fn wait(&self, method: &Method, thread: &Arc<ThreadContext>) -> Result<(), Error> {
         let reactor = self.shared.event_loop.reactor();
         let deadline = deadline::of_call(self.shared.options.deadline_of(method));
-        let token = cancel::current();
+        let token = CancelToken::current();
         loop {
             let ticket = next_ticket();
             thread.enter(ticket);
@@ -251,7 +251,7 @@ impl Proxy {
         if !thread::may_wait() {
             return Err(Error::failed(format!("{} called where nothing may wait", method.name)));
         }
-        if cancel::current().as_ref().is_some_and(CancelToken::is_cancelled) {
+        if CancelToken::current().as_ref().is_some_and(CancelToken::is_cancelled) {
             return Err(Error::Cancelled);
         }
         let (thread, _) = thread::current(stream.shared.event_loop.reactor(), stream.shared.id);

@@ -300,7 +300,7 @@ impl WalletLoader for WalletProcess {
         if let Some(child) = &child {
             child.disconnect();
         }
-        drop((last, self.wallets.stop()));
+        drop((last, self.wallets.stop_within(STOP_LIMIT)));
         if let Some(child) = child {
             child.close();
         }

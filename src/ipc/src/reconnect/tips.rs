@@ -1,18 +1,24 @@
 //! A subscription to the chain's tip that goes on after the node was away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bitcoin::BlockHash;
 use bitcoin::hashes::Hash;
 use interfaces::{Error, Mining, Result, TipRef};
+use multiprocess::{CancelToken, within};
 
 use super::{Linked, Remade};
 
 /// How long one question to the node lasts, which also bounds how late it sees that nobody listens any more.
-const QUESTION: f64 = 60_000.0;
+const QUESTION: Duration = Duration::from_secs(60);
+
+/// How long anything else it is asked may take, and the answer to a question beyond its time: the node may be stopped.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long the end of a [`TipFollower`] waits for the node to know of it.
+const INTERRUPTION: Duration = Duration::from_secs(1);
 
 /// Pause after an answer that is an error but no loss of the connection.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -29,9 +35,10 @@ pub enum TipEvent {
     Resumed,
 }
 
-/// Tells of the chain's tip, across losses of the connection. Dropping it ends that.
+/// Tells of the chain's tip, across losses of the connection. Dropping it ends that, also if the node does not answer.
 pub struct TipFollower {
-    ended: Arc<AtomicBool>,
+    /// Covers the questions.
+    end: CancelToken,
     interrupt: Box<dyn Fn() + Send + Sync>,
     thread: Option<JoinHandle<()>>,
 }
@@ -46,26 +53,24 @@ impl TipFollower {
         known: Option<BlockHash>,
         tell: impl FnMut(TipEvent) + Send + 'static,
     ) -> Result<TipFollower> {
-        let (mining, ended) = (Arc::new(mining), Arc::new(AtomicBool::new(false)));
-        let (following, stop) = (mining.clone(), ended.clone());
+        let (mining, end) = (Arc::new(mining), CancelToken::new());
+        let (following, ended) = (mining.clone(), end.clone());
         let thread = std::thread::Builder::new().name("ipc-tips".into());
-        let thread = thread.spawn(move || follow(&following, known, &stop, tell)).map_err(Error::internal)?;
+        let thread = thread.spawn(move || follow(&following, known, &ended, tell)).map_err(Error::internal)?;
         let interrupt = move || {
-            if let Ok(mining) = mining.get() {
-                // Fails if there is nothing to interrupt.
-                let _ = mining.interrupt();
-            }
             mining.wake();
+            // For a node that goes on with a question that was given up, as Bitcoin Core's do. Fails if there is none.
+            let _ = within(INTERRUPTION, || mining.get()?.interrupt());
         };
-        Ok(TipFollower { ended, interrupt: Box::new(interrupt), thread: Some(thread) })
+        Ok(TipFollower { end, interrupt: Box::new(interrupt), thread: Some(thread) })
     }
 }
 
 impl Drop for TipFollower {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Release);
+        self.end.cancel();
         (self.interrupt)();
-        // It ends at its next look, at the latest when the question it asked is answered.
+        // It ends at its next look, which is now: what it waits for was cancelled.
         drop(self.thread.take());
     }
 }
@@ -73,23 +78,24 @@ impl Drop for TipFollower {
 fn follow<T: Linked>(
     mining: &Remade<T, Arc<dyn Mining>>,
     known: Option<BlockHash>,
-    ended: &AtomicBool,
+    ended: &CancelToken,
     mut tell: impl FnMut(TipEvent),
 ) {
     let mut last = known.unwrap_or_else(BlockHash::all_zeros);
     let mut generation = None;
-    while !ended.load(Ordering::Acquire) {
-        let answer = mining.current().and_then(|(number, mining)| {
+    while !ended.is_cancelled() {
+        let answer = ended.run(|| within(ANSWER, || mining.current())).and_then(|(number, mining)| {
             // It may have been away and back since the last answer.
             if generation.is_some_and(|last| last != number) {
                 tell(TipEvent::Lost);
                 tell(TipEvent::Resumed);
             }
             generation = Some(number);
-            mining.wait_tip_changed(last, QUESTION)
+            let milliseconds = QUESTION.as_secs_f64() * 1000.0;
+            ended.run(|| within(QUESTION + ANSWER, || mining.wait_tip_changed(last, milliseconds)))
         });
         match answer {
-            _ if ended.load(Ordering::Acquire) => return,
+            _ if ended.is_cancelled() => return,
             Ok(Some(tip)) if tip.hash != last => {
                 last = tip.hash;
                 tell(TipEvent::Tip(tip));

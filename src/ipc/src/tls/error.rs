@@ -58,7 +58,7 @@ pub enum Error {
     #[error("the other side closed the connection before it was set up")]
     Left,
     /// The other side took too long.
-    #[error("the other side was not there or had not shown its key within {} seconds", super::HANDSHAKE_LIMIT.as_secs())]
+    #[error("the other side was not there or had not shown its key in time")]
     TimedOut,
     /// The other side speaks another protocol.
     #[error("the other side does not speak TLS 1.3")]
