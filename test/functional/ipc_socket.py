@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -142,6 +143,11 @@ def run(t):
     equal(node.cli("-rpcconnect=127.0.0.1", "-ipcconnect=unix", "getblockcount"),
           (1, "", "error: -rpcconnect and -ipcconnect options cannot both be enabled\n"))
     equal(over("nonsense", "getblockcount")[2].split("\n")[0], "error: Unrecognized address 'nonsense'")
+    for nothing in ["-ipcconnect", "-ipcconnect="]:
+        equal(node.cli(nothing, "getblockcount"), (0, "1\n", ""))
+        contains(node.cli(nothing, "-rpcpassword=wrong", "getblockcount")[2], "error: Authorization failed")
+        equal(node.cli(nothing, "-rpcconnect=127.0.0.1", "getblockcount"),
+              (1, "", "error: -rpcconnect and -ipcconnect options cannot both be enabled\n"))
 
     t.step("everything of HTTP works there: errors, wallets, composed commands")
     code, _, err = over("unix", "getblockhash", "7")
@@ -171,6 +177,64 @@ def run(t):
     # Threads of the clients before may have ended only now, too.
     wait_until(lambda: [call["method"] for call in node.rpc.getrpcinfo()["active_commands"]] == ["getrpcinfo"],
                "the commands are gone")
+
+    t.step("a client waits for an answer as long as -rpcclienttimeout says, and over HTTP the same")
+    silent = re.compile(r"error: Error while attempting to communicate with server \S+ \(timeout\)\n\nMake sure the "
+                        r"(bitcoind|bitcoin-node) server is running and that you are connecting to the correct (RPC port|"
+                        r'socket)\.\nUse "bitcoin-cli -help" for more info\.\n')
+
+    def timed_out(answer):
+        code, out, err = answer
+        equal((code, out), (1, ""))
+        check(silent.fullmatch(err), err)
+
+    for way in ["-ipcconnect=unix", "-noipcconnect"]:
+        timed_out(node.cli(way, "-rpcclienttimeout=1", "waitfornewblock"))
+    node.process.send_signal(signal.SIGSTOP)
+    start = time.monotonic()
+    try:
+        for way in ["-ipcconnect=unix", "-ipcconnect=auto", "-noipcconnect"]:
+            timed_out(node.cli(way, "-rpcclienttimeout=1", "getblockcount"))
+        code, _, err = node.cli("-ipcconnect=unix", "-rpcclienttimeout=1", "-rpcwait", "-rpcwaittimeout=1", "getblockcount")
+        equal((code, err.split(" (")[0]),
+              (1, "error: timeout on transient error: Error while attempting to communicate with server unix"))
+    finally:
+        node.process.send_signal(signal.SIGCONT)
+    check(time.monotonic() - start < 20, "moments each")
+
+    t.step("a connection that the parent process has made")
+
+    def given(stream, *words):
+        with stream:
+            number = stream.fileno()
+            code, out, err = node.cli(f"-ipcconnect=fd:{number}", "-rpcpassword=wrong", *words, pass_fds=[number])
+            return code, out, err.replace(f"fd:{number}", "fd:N")
+
+    equal(given(connect(path), "getblockcount"), (0, "1\n", ""))
+    for name in ["one", "two"]:
+        node.rpc.createwallet(name)
+    # Which asks for several things, one after the other.
+    contains(given(connect(path), "-getinfo")[1], "Balances\n")
+    for name in ["one", "two"]:
+        node.rpc.unloadwallet(name)
+    none = "error: fd:N is not a connected socket inherited from a parent process\n"
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    contains(given(ours, "uptime")[2], "error: Connection reset by peer\n")
+    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with theirs:
+        equal(given(ours, "uptime"), (1, "", none))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(node.chaindir / "other.sock"))
+    listener.listen()
+    equal(given(listener, "uptime"), (1, "", none))
+    equal(given(socket.socket(socket.AF_UNIX), "uptime"), (1, "", none))
+    equal(given(open(node.conf, "rb"), "uptime"), (1, "", none))
+    equal(given(socket.create_connection(("127.0.0.1", node.rpc_port)), "uptime"),
+          (1, "", "error: fd:N is not a Unix socket: sockets are local only, since whoever reaches one needs no password\n"))
+    equal(over("fd:1000", "uptime"), (1, "", none.replace("fd:N", "fd:1000")))
+    for wrong in ["fd:", "fd:x", "fd:2147483648"]:
+        equal(over(wrong, "uptime")[2].split("\n")[0], f"error: Unrecognized address '{wrong}'")
 
     t.step("another node leaves a socket in use alone")
     other = t.node()

@@ -6,6 +6,8 @@ import re
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import time
 
 from framework.node import free_port
@@ -60,6 +62,22 @@ def run(t):
     equal((code, out), (1, ""))
     equal(err, f"error: 127.0.0.1:{port}: Connection refused\n\nProbably bitcoin-node is not running there, or not with "
                "-ipcbind=tls:<host>:<port>.\n")
+
+    t.step("a server that says nothing, and a name server that does not, are waited for as long as -rpcclienttimeout says")
+    silent = "the other side was not there or had not shown its key in time"
+    start = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        contains(far.cli(f"-ipcconnect=tls:127.0.0.1:{mute.getsockname()[1]}", "-rpcclienttimeout=1", "uptime")[2], silent)
+    apart = ["unshare", "--mount", "--net", "sh", "-c", 'ip link set lo up && mount --bind "$0" /etc/resolv.conf && exec "$@"']
+    servers = far.directory / "resolv.conf"
+    servers.write_text("nameserver 127.0.0.1\noptions timeout:30\n")
+    if subprocess.run([*apart, servers, "true"], capture_output=True, check=False).returncode == 0:
+        command = [t.programs.path("bitcoin-cli"), f"-datadir={far.datadir}", "-rpcclienttimeout=1"]
+        done = subprocess.run([*apart, servers, sys.executable, "-c", MUTE, *command, "-ipcconnect=tls:node.example:1", "uptime"],
+                              capture_output=True, text=True, check=False, timeout=60)
+        equal(done.returncode, 1)
+        contains(done.stderr, silent)
+    check(time.monotonic() - start < 20, "moments each")
 
     t.step("keys are made at first use, for their owner alone")
     node.start(f"-ipcbind={place}", "-debug=ipc")
@@ -183,6 +201,15 @@ def run(t):
     key.write_text("precious")
     refused(place, f"'{place}'. {key} holds no key with a certificate; move it away to have a new one made")
     equal(key.read_text(), "precious")
+
+
+# Runs a program beside a name server that does not answer.
+MUTE = """
+import socket, subprocess, sys
+with socket.socket(type=socket.SOCK_DGRAM) as server:
+    server.bind(("127.0.0.1", 53))
+    sys.exit(subprocess.run(sys.argv[1:]).returncode)
+"""
 
 
 class Client:

@@ -245,12 +245,13 @@ class Node:
 
     # bitcoin-cli
 
-    def cli(self, *words, stdin=None, conf=True):
-        """Runs bitcoin-cli against this node: `(exit code, standard output, standard error)`."""
+    def cli(self, *words, stdin=None, conf=True, pass_fds=()):
+        """Runs bitcoin-cli against this node: `(exit code, standard output, standard error)`. It has these descriptors."""
         program = self.programs.path("bitcoin-cli")
         options = [f"-datadir={self.datadir}"] if conf else []
         done = subprocess.run([str(program), *options, *map(str, words)], input=stdin, stdin=None if stdin is not None
-                              else subprocess.DEVNULL, capture_output=True, text=True, timeout=self.timeout)
+                              else subprocess.DEVNULL, capture_output=True, text=True, timeout=self.timeout,
+                              pass_fds=pass_fds)
         return done.returncode, done.stdout, done.stderr
 
     def cli_json(self, *words, stdin=None):

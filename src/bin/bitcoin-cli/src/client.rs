@@ -4,7 +4,6 @@
 //! so that `-rpcwait` retries exactly those.
 
 use std::fs;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -88,14 +87,13 @@ impl Client {
     }
 
     fn post(&self, url: &str, credentials: &str, body: &str) -> Result<(u16, String), String> {
-        let timeout = u64::try_from(self.options.timeout).ok().filter(|s| *s > 0).map(Duration::from_secs);
         // The server is one the user named: no proxy from the environment, no redirect elsewhere.
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            .timeout_global(timeout)
+            .timeout_global(self.options.timeout)
             .build()
             .into();
         let sent = agent
@@ -191,7 +189,7 @@ mod tests {
             user: String::new(),
             password: String::new(),
             cookie_file: None,
-            timeout: 10,
+            timeout: Some(std::time::Duration::from_secs(10)),
             config_file: "bitcoin.conf".into(),
         }
     }

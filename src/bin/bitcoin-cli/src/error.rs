@@ -52,6 +52,16 @@ pub enum CliError {
         /// What went wrong.
         reason: String,
     },
+    /// The server that was reached through a socket did not answer in time. The text is that of HTTP but for its end.
+    #[error(
+        "Error while attempting to communicate with server {address} (timeout)\n\n\
+         Make sure the bitcoin-node server is running and that you are connecting to the correct socket.\n\
+         Use \"bitcoin-cli -help\" for more info."
+    )]
+    NoAnswer {
+        /// The address.
+        address: String,
+    },
     /// The server answers, but only that it is still starting.
     #[error("server in warmup")]
     Warmup,
@@ -91,7 +101,11 @@ impl CliError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            CliError::Connection { .. } | CliError::Socket { .. } | CliError::Remote { .. } | CliError::Warmup
+            CliError::Connection { .. }
+                | CliError::Socket { .. }
+                | CliError::Remote { .. }
+                | CliError::NoAnswer { .. }
+                | CliError::Warmup
         )
     }
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -97,7 +98,8 @@ fn command(args: &Args, argv: &[String]) -> Result<Outcome, CliError> {
     if args.get_bool("-ipcfingerprint") {
         return Ok(Outcome { code: 0, text: SocketClient::fingerprint(&options)? });
     }
-    let mut caller = Caller { client: Client::new(options.server.clone()), options: &options };
+    let mut caller =
+        Caller { client: Client::new(options.server.clone()), given: RefCell::default(), options: &options };
     let words = caller.words(argv)?;
     let request = match options.composite {
         None => {
@@ -137,6 +139,8 @@ fn command(args: &Args, argv: &[String]) -> Result<Outcome, CliError> {
 /// The client together with the options that decide how often and as whom it calls.
 struct Caller<'a> {
     client: Client,
+    /// A connection that the parent process has made.
+    given: RefCell<Option<SocketClient>>,
     options: &'a Options,
 }
 
@@ -165,10 +169,10 @@ impl Caller<'_> {
         /// Pause between two attempts to reach a server that is starting.
         const PAUSE: Duration = Duration::from_millis(250);
         let endpoint = wallet.map_or_else(|| "/".to_owned(), |name| format!("/wallet/{}", percent_encoded(name)));
-        let limit = u64::try_from(self.options.wait_timeout).ok().filter(|seconds| *seconds > 0);
-        let deadline = limit.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+        let deadline = self.options.wait_timeout.and_then(|limit| Instant::now().checked_add(limit));
         loop {
-            let reply = self.answer(&endpoint, request).and_then(|answer| request.reply(answer));
+            let reply = socket::attempt(self.options, || self.answer(&endpoint, request))
+                .and_then(|answer| request.reply(answer));
             match reply.and_then(|reply| self.unless_warming_up(reply)) {
                 Err(error) if self.options.wait && error.is_transient() => {
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -183,10 +187,17 @@ impl Caller<'_> {
 
     /// Makes one attempt, through the socket or over HTTP.
     fn answer(&self, endpoint: &str, request: &Request) -> Result<Value, CliError> {
-        match SocketClient::connect(self.options)? {
-            Some(socket) => socket.call(endpoint, &self.options.server.user, request.body()?),
-            None => self.client.call(endpoint, || request.body()),
+        if let Some(given) = &*self.given.borrow() {
+            return given.call(endpoint, self.options, request.body()?);
         }
+        let Some(socket) = SocketClient::connect(self.options)? else {
+            return self.client.call(endpoint, || request.body());
+        };
+        let answer = socket.call(endpoint, self.options, request.body()?);
+        if self.options.socket.is_connected_already() {
+            self.given.replace(Some(socket));
+        }
+        answer
     }
 
     fn unless_warming_up(&self, reply: Value) -> Result<Value, CliError> {

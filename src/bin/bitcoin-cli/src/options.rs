@@ -4,6 +4,7 @@
 //! Invariant: nothing else in this program asks the options table.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use common::args::Args;
 
@@ -46,8 +47,8 @@ pub struct ServerOptions {
     pub password: String,
     /// Where the cookie is, or `None` under `-norpccookiefile`.
     pub cookie_file: Option<PathBuf>,
-    /// `-rpcclienttimeout` in seconds; zero or less waits for ever.
-    pub timeout: i64,
+    /// `-rpcclienttimeout`; `None` waits for ever.
+    pub timeout: Option<Duration>,
     /// The configuration file, for messages.
     pub config_file: PathBuf,
 }
@@ -73,8 +74,8 @@ pub struct Options {
     pub wallet: Option<String>,
     /// `-rpcwait`
     pub wait: bool,
-    /// `-rpcwaittimeout` in seconds; zero or less waits for ever.
-    pub wait_timeout: i64,
+    /// `-rpcwaittimeout`; `None` waits for ever.
+    pub wait_timeout: Option<Duration>,
     /// `-stdin`
     pub stdin: bool,
     /// `-stdinrpcpass`
@@ -100,7 +101,7 @@ impl Options {
                 user: given("-rpcuser").unwrap_or_default(),
                 password: given("-rpcpassword").unwrap_or_default(),
                 cookie_file: args.net_path("-rpccookiefile", ".cookie"),
-                timeout: args.get_int("-rpcclienttimeout"),
+                timeout: seconds(args, "-rpcclienttimeout"),
                 config_file: args.config_file_path().unwrap_or_default(),
             },
             composite: composite(args)?,
@@ -108,7 +109,7 @@ impl Options {
             id: given("-rpcid").unwrap_or_else(|| "1".to_owned()),
             wallet: if args.is_negated("-rpcwallet") { None } else { given("-rpcwallet") },
             wait: args.get_bool("-rpcwait"),
-            wait_timeout: args.get_int("-rpcwaittimeout"),
+            wait_timeout: seconds(args, "-rpcwaittimeout"),
             stdin: args.get_bool("-stdin"),
             stdin_rpc_password: args.get_bool("-stdinrpcpass"),
             stdin_wallet_passphrase: args.get_bool("-stdinwalletpassphrase"),
@@ -124,8 +125,20 @@ pub enum Socket {
     Never,
     /// The default socket if somebody listens there, else HTTP.
     IfThere,
-    /// This one: `unix`, `unix:<path>` or `tls:<host>:<port>`.
+    /// This one: `unix`, `unix:<path>`, `fd:<n>` or `tls:<host>:<port>`; HTTP if empty.
     Always(String),
+}
+
+impl Socket {
+    /// Says whether there is one connection and no other after it.
+    pub fn is_connected_already(&self) -> bool {
+        matches!(self, Socket::Always(address) if address.starts_with("fd:"))
+    }
+}
+
+/// Reads a limit of time; zero and less are none.
+fn seconds(args: &Args, option: &str) -> Option<Duration> {
+    u64::try_from(args.get_int(option)).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
 }
 
 /// Reads `-ipcconnect`.

@@ -10,10 +10,11 @@ use crate::options::{Options, Socket};
 
 /// A connection, if the options want one and it can be had.
 pub struct SocketClient {
-    #[cfg(feature = "multiprocess")]
-    rpc: std::sync::Arc<dyn interfaces::Rpc>,
+    // Before the object, which a node that does not answer would else be asked to release.
     #[cfg(feature = "multiprocess")]
     _connection: Box<dyn std::any::Any>,
+    #[cfg(feature = "multiprocess")]
+    rpc: std::sync::Arc<dyn interfaces::Rpc>,
 }
 
 /// Who this program is, for the node.
@@ -27,18 +28,36 @@ fn identity(options: &Options) -> interfaces::Identity {
     }
 }
 
+/// Makes an attempt to reach the node through a socket, which ends with `-rpcclienttimeout`.
+#[cfg(feature = "multiprocess")]
+pub fn attempt<T>(options: &Options, work: impl FnOnce() -> T) -> T {
+    /// For ever: without any limit, connecting has one of its own.
+    const NO_LIMIT: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 24 * 3600);
+    ipc::within(options.server.timeout.unwrap_or(NO_LIMIT), work)
+}
+
+/// Makes an attempt to reach the node.
+#[cfg(not(feature = "multiprocess"))]
+pub fn attempt<T>(_options: &Options, work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 #[cfg(feature = "multiprocess")]
 impl SocketClient {
     /// Connects as the options say; `None` means HTTP.
     pub fn connect(options: &Options) -> Result<Option<SocketClient>, CliError> {
-        use std::io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
+        match &options.socket {
+            Socket::Never => Ok(None),
+            Socket::Always(address) if address.is_empty() => Ok(None),
+            Socket::IfThere => Self::reach(options, "unix", true),
+            Socket::Always(address) => Self::reach(options, address, false),
+        }
+    }
+
+    fn reach(options: &Options, address: &str, optional: bool) -> Result<Option<SocketClient>, CliError> {
+        use std::io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound, TimedOut};
 
         use interfaces::Init;
-        let (address, optional) = match &options.socket {
-            Socket::Never => return Ok(None),
-            Socket::IfThere => ("unix", true),
-            Socket::Always(address) => (address.as_str(), false),
-        };
         let own = identity(options);
         let ipc::Connected { link, init, peer } = match ipc::connect_as(address, &options.net_datadir, "node", &own) {
             Ok(connected) => connected,
@@ -48,9 +67,15 @@ impl SocketClient {
             {
                 return Ok(None);
             }
-            // No waiting helps against a wrong key.
+            Err(ipc::Error::Connect { source }) if source.kind() == TimedOut => return Err(Self::silent(options)),
+            // No waiting helps against a wrong key, or for a descriptor.
             Err(ipc::Error::Tls(error)) if !error.is_transient() => return Err(CliError::Usage(error.to_string())),
-            Err(error @ ipc::Error::WrongServer { .. }) => return Err(CliError::Usage(error.to_string())),
+            Err(
+                error @ (ipc::Error::WrongServer { .. }
+                | ipc::Error::NotConnected { .. }
+                | ipc::Error::NotLocal { .. }
+                | ipc::Error::Own { .. }),
+            ) => return Err(CliError::Usage(error.to_string())),
             Err(ipc::Error::Refused { reason }) => return Err(CliError::Usage(reason)),
             Err(error) => return Err(Self::unreachable(options, &error.to_string())),
         };
@@ -63,9 +88,18 @@ impl SocketClient {
             interfaces::Error::Unsupported { .. } => {
                 CliError::Usage("the node does not offer RPC on this socket".to_owned())
             }
+            interfaces::Error::TimedOut { .. } => Self::silent(options),
             other => CliError::Usage(other.to_string()),
         })?;
-        Ok(Some(SocketClient { rpc, _connection: Box::new(link) }))
+        Ok(Some(SocketClient { _connection: Box::new(link), rpc }))
+    }
+
+    fn silent(options: &Options) -> CliError {
+        let address = match &options.socket {
+            Socket::Always(address) => address,
+            Socket::Never | Socket::IfThere => "unix",
+        };
+        CliError::NoAnswer { address: address.to_owned() }
     }
 
     fn unreachable(options: &Options, reason: &str) -> CliError {
@@ -83,9 +117,13 @@ impl SocketClient {
     }
 
     /// Sends a request and returns the parsed answer.
-    pub fn call(&self, endpoint: &str, user: &str, request: String) -> Result<Value, CliError> {
-        let answer = self.rpc.execute_rpc(request, endpoint.to_owned(), user.to_owned());
-        let answer = answer.map_err(|error| CliError::Usage(error.to_string()))?;
+    pub fn call(&self, endpoint: &str, options: &Options, request: String) -> Result<Value, CliError> {
+        let user = options.server.user.clone();
+        let answer = self.rpc.execute_rpc(request, endpoint.to_owned(), user);
+        let answer = answer.map_err(|error| match error {
+            interfaces::Error::TimedOut { .. } => Self::silent(options),
+            other => CliError::Usage(other.to_string()),
+        })?;
         common::json::parse(answer.as_bytes()).map_err(|_| CliError::UnparsableReply)
     }
 }
@@ -110,7 +148,7 @@ impl SocketClient {
     }
 
     /// Sends a request and returns the parsed answer.
-    pub fn call(&self, _endpoint: &str, _user: &str, _request: String) -> Result<Value, CliError> {
+    pub fn call(&self, _endpoint: &str, _options: &Options, _request: String) -> Result<Value, CliError> {
         Err(CliError::EmptyResponse)
     }
 }

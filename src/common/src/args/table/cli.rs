@@ -13,7 +13,7 @@ pub(super) static ROWS: &[Opt] = &[
         .no_negation(),
     flag("named", CLI, Options, "Pass named instead of positional arguments").bool(false),
     opt("rpcid", "=<id>", CLI, Options, "Id of the JSON-RPC requests").str("1").no_negation().no_elision(),
-    opt("rpcclienttimeout", "=<n>", CLI, Options, "Seconds to wait for an answer over HTTP (0 = for ever)").int(900),
+    opt("rpcclienttimeout", "=<n>", CLI, Options, "Seconds to wait for an answer (0 = for ever)").int(900),
     opt("rpcconnect", "=<ip>", CLI, Options, "Node to send commands to").str("127.0.0.1"),
     opt("rpccookiefile", "=<loc>", CLI, Options, "Cookie file; relative to the data directory of the chain")
         .path(".cookie"),
@@ -50,7 +50,7 @@ pub(super) static ROWS: &[Opt] = &[
         "=<address>",
         CLI,
         Ipc,
-        "Reach the node through its socket (-ipcbind) instead of HTTP: unix is node.sock in the data directory of the chain, unix:<path> another, tls:<host>:<port>,fingerprint=<hex> one of another machine with the fingerprint of its key (without it, a node of the same data directory), auto the first of them and HTTP where it is not there; -noipcconnect for HTTP only (auto unless given)",
+        "Reach the node through its socket (-ipcbind) instead of HTTP: unix is node.sock in the data directory of the chain, unix:<path> another, fd:<n> a connected one that the parent process left open, tls:<host>:<port>,fingerprint=<hex> one of another machine with the fingerprint of its key (without it, a node of the same data directory), auto the first of them and HTTP where it is not there; -noipcconnect for HTTP only (auto unless given)",
     ),
     flag(
         "ipcfingerprint",
