@@ -86,10 +86,10 @@ fn payload(message: &Reader<Received>) -> Result<Option<rpc_capnp::payload::Read
 
 impl Message {
     /// Takes a message out of the RPC system, which `read` has it read. `import` turns each capability into a handle; there
-    /// must not be more of them than `objects`.
+    /// must not be more of them than the first of `objects`, what is left of the second.
     pub(crate) fn take<'a>(
         channel: &Channel,
-        objects: usize,
+        objects: (usize, usize),
         read: impl FnOnce() -> Result<any_pointer::Reader<'a>, capnp::Error>,
         import: impl FnMut(Box<dyn ClientHook>) -> Object,
     ) -> Result<Message, Error> {
@@ -108,12 +108,13 @@ impl Message {
 
     fn copy(
         from: any_pointer::Reader<'_>,
-        objects: usize,
+        objects: (usize, usize),
         mut import: impl FnMut(Box<dyn ClientHook>) -> Object,
     ) -> Result<Message, Error> {
         let size = from.target_size()?;
-        if size.cap_count as usize > objects {
-            return Err(Error::Overloaded(format!("more than {objects} objects")));
+        let (left, limit) = objects;
+        if size.cap_count as usize > left {
+            return Err(Error::Overloaded(format!("more than {limit} objects")));
         }
         let words = u32::try_from(size.word_count).map_err(Error::malformed)?;
         let mut body = Builder::new(HeapAllocator::new().first_segment_words(words.saturating_add(2)));

@@ -267,8 +267,9 @@ impl Peer {
         &self,
         read: impl FnOnce() -> Result<capnp::any_pointer::Reader<'a>, capnp::Error>,
     ) -> Result<Message, Error> {
-        let left = self.shared.options.objects.saturating_sub(self.caps.borrow().len());
-        Message::take(&self.channel, left, read, |hook| self.import(hook))
+        let limit = self.shared.options.objects;
+        let left = limit.saturating_sub(self.caps.borrow().len());
+        Message::take(&self.channel, (left, limit), read, |hook| self.import(hook))
     }
 
     /// Turns what results refer to into capabilities.
