@@ -76,9 +76,8 @@ impl TipWatch {
         deadline: Option<Instant>,
         mut done: impl FnMut(Option<&Tip>) -> bool,
     ) -> Option<Tip> {
-        interfaces::wake_when_given_up(|| self.0.clone().into());
         let mut state = self.0.state();
-        while !state.closed && !done(state.tip.as_ref()) && !interfaces::caller_has_given_up() {
+        while !state.closed && !done(state.tip.as_ref()) {
             state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 Some(Duration::ZERO) => break,
                 Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
@@ -91,7 +90,8 @@ impl TipWatch {
     /// Waits until `done` accepts the tip, the deadline passes, the program ends or the caller gives up, and returns the tip
     /// then.
     pub fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Tip) -> bool) -> Option<Tip> {
-        self.wait_or_wake(deadline, |tip| tip.is_some_and(&mut done))
+        interfaces::wake_when_given_up(|| self.0.clone().into());
+        self.wait_or_wake(deadline, |tip| tip.is_some_and(&mut done) || interfaces::caller_has_given_up())
     }
 }
 

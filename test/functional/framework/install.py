@@ -68,12 +68,15 @@ class Installation:
 
 
 def made_by_depends():
-    """The prefix with the library that depends made and the build was configured with, or None."""
+    """The prefix with this clone's library that depends made and the build was configured with, or None."""
     configured = tomllib.loads((ROOT / "build/config.toml").read_text()).get("depends")
-    manifest = pathlib.Path(configured or "", "share/depends/manifest.toml")
-    # One that an earlier version made has no library.
-    made = configured and "libmultiprocess" in tomllib.loads(manifest.read_text())["packages"]
-    return pathlib.Path(configured) if made else None
+    if not configured:
+        return None
+    prefix = pathlib.Path(configured)
+    made = tomllib.loads((prefix / "share/depends/manifest.toml").read_text())["packages"].get("libmultiprocess", "")
+    # One that was made before the last change has another.
+    said = run("make", "-s", "-C", ROOT / "depends", "print-libmultiprocess_id", "MULTIPROCESS=1").split()
+    return prefix if made.endswith(f"-{said[-1]}") else None
 
 
 class Example:

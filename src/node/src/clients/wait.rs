@@ -8,7 +8,8 @@ use super::Session;
 use crate::NodeContext;
 use crate::tip::Tip;
 
-/// How often a wait looks whether node and client are still there; also how often a template is compared with a better one.
+/// How often a wait looks whether node and client are still there and want it; also how often a template is compared with a
+/// better one. Giving up does not end a wait at once, as Bitcoin Core's clients expect its end in the log after their own.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// What ends the waits of one object.
