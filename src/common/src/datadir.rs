@@ -1,8 +1,8 @@
 //! The data directory as a place on disk: private by umask, writable, and locked against a second process.
 //!
-//! The lock is a POSIX record lock on `.lock`, the same that Bitcoin Core takes, so neither runs on the other's
-//! directory. **Invariant:** the file is opened once per process while it is locked, because closing any descriptor of
-//! it would give the lock up.
+//! The lock is a record lock on the whole of `.lock`, where Bitcoin Core takes its own, so neither runs on the other's
+//! directory; see [`file_lock`] for why closing another descriptor of it does not give it up. The file is opened
+//! once per process while it is locked, because a second lock by the same process is allowed.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -10,8 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use rustix::fs::{FlockOperation, Mode, fcntl_lock};
+use rustix::fs::Mode;
 
+use crate::file_lock;
 use crate::version::CLIENT_NAME;
 
 pub use crate::args::default_datadir;
@@ -80,9 +81,11 @@ pub fn lock(directory: &Path) -> Result<DirLock, DirError> {
     }
     let not_writable = |error| DirError::NotWritable { path: directory.to_owned(), error };
     let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(not_writable)?;
-    if let Err(error) = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+    let held_elsewhere = || io::Error::from(io::ErrorKind::WouldBlock);
+    let locked = file_lock::try_lock(&file, 0, 0).and_then(|locked| locked.then_some(()).ok_or_else(held_elsewhere));
+    if let Err(error) = locked {
         log::error!("Error while attempting to lock directory {}: {error}", directory.display());
-        return Err(DirError::Locked { path: directory.to_owned(), error: error.into() });
+        return Err(DirError::Locked { path: directory.to_owned(), error });
     }
     let file = Arc::new(file);
     held.insert(path, Arc::downgrade(&file));
@@ -104,6 +107,8 @@ mod tests {
         let first = lock(dir.path()).unwrap();
         let second = lock(dir.path()).unwrap();
         drop(first);
+        // Classic locks of the process would end with any descriptor.
+        drop(File::open(dir.path().join(LOCK_FILE)).unwrap());
         assert!(other_process_is_refused(dir.path()));
         drop(second);
         assert!(!other_process_is_refused(dir.path()));

@@ -11,6 +11,7 @@ pub mod args;
 pub mod chain;
 pub mod clock;
 pub mod datadir;
+pub mod file_lock;
 pub mod json;
 pub mod logging;
 pub mod settings;
