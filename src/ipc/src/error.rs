@@ -23,6 +23,9 @@ pub enum Error {
         /// The number.
         fd: i32,
     },
+    /// The process that started this one died before it was served.
+    #[error("the parent process is gone")]
+    Orphaned,
     /// An address of a socket that is none. The text is Bitcoin Core's.
     #[error("Unrecognized address '{address}'")]
     Address {

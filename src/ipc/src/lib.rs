@@ -22,6 +22,7 @@ mod info;
 mod inherit;
 mod limits;
 mod listen;
+mod parent;
 mod patience;
 mod reconnect;
 mod redact;

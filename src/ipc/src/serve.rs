@@ -11,6 +11,7 @@ use multiprocess::Options;
 use crate::event_loop::event_loop;
 use crate::glue::InitServer;
 use crate::inherit::inherited;
+use crate::parent::die_with_parent;
 use crate::{Error, Result};
 
 /// How long calls being served may take to finish once the other side is gone.
@@ -18,12 +19,15 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Serves `init` on the socket that the parent process left at descriptor `fd` (`-ipcfd`), until the parent is gone.
 ///
-/// Returns once the parent closed the connection, or died, and the calls it had made are finished.
+/// Returns once the parent closed the connection and the calls it had made are finished. When the parent dies, the kernel
+/// kills this process.
 ///
 /// # Errors
-/// If `fd` is no socket of a parent process, or nothing can be set up.
+/// If `fd` is no socket of a parent process, the parent is dead already, or nothing can be set up.
 pub fn serve_fd(fd: i32, init: Arc<dyn Init>) -> Result<()> {
-    serve_socket(inherited(fd, |_| Ok(()))?, init)
+    let socket = inherited(fd, |_| Ok(()))?;
+    die_with_parent(socket.as_fd())?;
+    serve_socket(socket, init)
 }
 
 /// Serves `init` on a connected socket until the other side is gone; see [`serve_fd`].

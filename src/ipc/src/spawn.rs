@@ -2,6 +2,9 @@
 //!
 //! The child gets one end of a socket pair as its standard input and `-ipcfd=0`: the one descriptor that can be handed
 //! over without a moment in which another child could inherit it. Everything else it is told over the connection.
+//!
+//! **Invariant:** every child is started by one thread, which lives as long as the process: the kernel takes the end of the
+//! thread that started a child for the death of its parent (see [`crate::parent`]).
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -9,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +27,12 @@ use crate::{Error, Result};
 /// How long a child may take to exit once its connection is closed.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
 
+/// The thread that starts children, once there was one to start.
+static SPAWNER: Mutex<Option<Sender<Request>>> = Mutex::new(None);
+
+/// A child to start, and who waits for it.
+type Request = (Command, Sender<std::io::Result<Child>>);
+
 /// A child process and the connection to it. Dropping it does what [`Connection::close`] does.
 pub struct Connection {
     link: multiprocess::Connection,
@@ -30,7 +40,8 @@ pub struct Connection {
     process: Arc<Process>,
 }
 
-/// Starts `program` and connects to it.
+/// Starts `program` and connects to it. The program is killed when this process dies, if it calls
+/// [`crate::serve_fd`].
 ///
 /// # Errors
 /// If the program cannot be run or the system gives no socket. A program that runs but is not what it should be shows
@@ -47,13 +58,41 @@ pub fn spawn_with(program: &Path, args: impl IntoIterator<Item = impl AsRef<OsSt
     let (ours, theirs) = UnixStream::pair().map_err(Error::Setup)?;
     let mut command = Command::new(program);
     command.args(args).arg("-ipcfd=0").stdin(Stdio::from(OwnedFd::from(theirs)));
-    let child = command.spawn().map_err(|source| Error::Run { program: program.to_owned(), source })?;
-    // Closes our copy of the child's end, or its exit would go unnoticed.
-    drop(command);
+    let child = start(command)?.map_err(|source| Error::Run { program: program.to_owned(), source })?;
     let process = Process::watch(child)?;
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let (link, init) = connect_socket(ours, &name)?;
     Ok(Connection { link, init, process })
+}
+
+/// Starts a child on the thread for that, and makes the thread if there is none. The outer error is that it cannot be made.
+fn start(command: Command) -> Result<std::io::Result<Child>> {
+    let ended = || std::io::Error::other("the thread that starts processes is gone");
+    let (answer, started) = channel();
+    let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+    let requests = match spawner.take() {
+        Some(requests) => requests,
+        None => start_spawner().map_err(Error::Setup)?,
+    };
+    requests.send((command, answer)).map_err(|_| Error::Setup(ended()))?;
+    *spawner = Some(requests);
+    drop(spawner);
+    Ok(started.recv().unwrap_or_else(|_| Err(ended())))
+}
+
+fn start_spawner() -> std::io::Result<Sender<Request>> {
+    let (requests, received) = channel::<Request>();
+    let run = move || {
+        for (mut command, answer) in received {
+            let child = command.spawn();
+            // Closes our copy of the child's end, or its exit would go unnoticed.
+            drop(command);
+            // Whoever waits does so for as long as it takes.
+            let _ = answer.send(child);
+        }
+    };
+    std::thread::Builder::new().name("ipc-spawn".into()).spawn(run)?;
+    Ok(requests)
 }
 
 /// Connects to the process at the other end of a socket; returns its bootstrap object and the connection, which ends

@@ -4,7 +4,7 @@
 mod reconnect;
 mod trace;
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         ("a_killed_child", a_killed_child),
         ("a_child_that_dies_in_a_callback", a_child_that_dies_in_a_callback),
         ("a_killed_parent", a_killed_parent),
+        ("a_thread_that_starts_a_child_may_end", a_thread_that_starts_a_child_may_end),
         ("a_child_that_does_not_exit", a_child_that_does_not_exit),
         ("a_descriptor_with_another_number", a_descriptor_with_another_number),
         ("wrong_programs_and_descriptors", wrong_programs_and_descriptors),
@@ -100,7 +101,7 @@ fn child(mode: &str, fd: i32) -> ExitCode {
 fn parent() -> ExitCode {
     let child = start("serve");
     child.init().make_echo().unwrap();
-    println!("ready");
+    println!("{}", child.pid());
     loop {
         std::thread::park();
     }
@@ -195,17 +196,34 @@ fn a_child_that_dies_in_a_callback() {
 }
 
 fn a_killed_parent() {
-    let mut parent = Command::new(std::env::current_exe().unwrap());
-    let mut parent = parent.arg("parent").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = parent.stdout.take().unwrap();
-    let mut ready = [0; 6];
-    output.read_exact(&mut ready).unwrap();
-    parent.kill().unwrap();
-    parent.wait().unwrap();
-    // The grandchild has the pipe, too: it ends when that one is gone.
-    let (done, wait) = channel();
-    std::thread::spawn(move || done.send(output.read_to_end(&mut Vec::new()).map_err(|error| error.kind())));
-    wait.recv_timeout(LIMIT).expect("the grandchild exits by itself").unwrap();
+    for stopped in [false, true] {
+        let mut parent = Command::new(std::env::current_exe().unwrap());
+        let mut parent = parent.arg("parent").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(parent.stdout.take().unwrap());
+        let mut grandchild = String::new();
+        output.read_line(&mut grandchild).unwrap();
+        if stopped {
+            signal(grandchild.trim().parse().unwrap(), Signal::STOP);
+        }
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        // The grandchild has the pipe, too: it ends when that one is gone.
+        let (done, wait) = channel();
+        std::thread::spawn(move || done.send(output.read_to_end(&mut Vec::new()).map_err(|error| error.kind())));
+        wait.recv_timeout(LIMIT).expect("the grandchild ends").unwrap();
+    }
+}
+
+fn a_thread_that_starts_a_child_may_end() {
+    let child = std::thread::spawn(|| {
+        let child = start("serve");
+        // It has asked to die with its parent by now.
+        child.init().make_echo().unwrap();
+        child
+    });
+    let child = child.join().unwrap();
+    contract::echo(&child.init().make_echo().unwrap());
+    assert_eq!(child.close().code(), Some(7));
 }
 
 fn a_child_that_does_not_exit() {
