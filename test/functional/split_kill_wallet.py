@@ -10,6 +10,7 @@ from framework.rpc import RpcError
 from framework.scenario import main
 from framework.util import Failure, check, equal, wait_until
 
+KILLS = 8
 PAYMENTS = 5  # at least so many succeed before the kill
 
 
@@ -25,6 +26,52 @@ def back(node):
             return None
 
     wait_until(works, "the wallets are back")
+
+
+class Openers:
+    """Opens and closes wallets without pause, and calls one that stays open."""
+
+    def __init__(self, node):
+        self.node, self.ended, self.wrong, self.last = node, threading.Event(), [], {}
+        self.threads = [threading.Thread(target=self.run, args=work) for work in (
+            (self.open_and_close, "x"), (self.open_and_close, "y"), (self.use, "w"))]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, work, name):
+        """Repeats some work; the only error there may be is that the wallet process is gone."""
+        rpc = self.node.new_rpc()
+        while not self.ended.is_set():
+            try:
+                work(rpc, name)
+            except RpcError as error:
+                if error.code != -9:
+                    self.wrong.append(f"{work.__name__}: {error}")
+                self.ended.wait(0.02)
+            except BaseException as error:  # pylint: disable=broad-except
+                self.wrong.append(repr(error))
+
+    def open_and_close(self, rpc, name):
+        """Opens the wallet unless it is open, or closes it; notes what is known of it."""
+        if name in rpc.listwallets():
+            self.last[name] = None
+            rpc.unloadwallet(name)
+            self.last[name] = False
+        else:
+            self.last[name] = None
+            rpc.loadwallet(name)
+            self.last[name] = True
+
+    def use(self, rpc, name):
+        """Uses the wallet."""
+        rpc.on(f"/wallet/{name}").getnewaddress()
+
+    def end(self):
+        """Ends the work and checks that nothing was wrong."""
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+        equal(self.wrong, [], "wrong answers")
 
 
 def run(t):
@@ -102,6 +149,25 @@ def run(t):
     node.mine(1)
     mempool.update(paid, [txid])
     node.rpc.setmocktime(0)
+
+    t.step("wallets are opened and closed without pause, and the process is killed again and again: none is missing")
+    for name in "xy":
+        node.rpc.createwallet(name)
+    for number in range(KILLS):
+        openers = Openers(node)
+        wait_until(lambda: len(openers.last) == 2, "wallets are opened and closed")
+        killed = node.wallet_pid
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: not process.alive(killed), "the wallet process is gone")
+        back(node)
+        openers.end()
+        opened = set(node.rpc.listwallets())
+        check({"w", "by hand", "locked"} <= opened, f"after {number + 1} kills only {opened} are open")
+        for name, is_open in openers.last.items():
+            check(is_open is None or is_open == (name in opened), f"{name} is open: {name in opened}, not {is_open}")
+    for name in opened & {"x", "y"}:
+        node.rpc.unloadwallet(name)
+
     node.rpc.unloadwallet("by hand")
     node.rpc.unloadwallet("locked")
 

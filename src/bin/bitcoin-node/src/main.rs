@@ -8,6 +8,7 @@ mod companion;
 #[path = "../../details.rs"]
 mod details;
 mod listen;
+mod open_wallets;
 mod wallet_process;
 mod watch;
 

@@ -16,19 +16,23 @@ use interfaces::{
 };
 use ipc::{Pauses, Reconnecting};
 
+use crate::open_wallets::{Effect, OpenWallets};
 use crate::watch::{Pace, Watch, end_if_silent};
 
 /// Name of the program.
 const PROGRAM: &str = "bitcoin-wallet";
 
+/// Pauses before it is started again: short, because users wait, and there is nobody else whom attempts would burden.
+const PAUSES: Pauses = Pauses { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
+
 /// What to do if the program is not as it should be.
 const ADVICE: &str = "reinstall it, or start with -disablewallet";
 
+/// Code of the refusal to open a wallet that is open.
+const ALREADY_LOADED: i32 = rpc::code::WALLET_ALREADY_LOADED;
+
 /// How long the wallets may take to close.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
-
-/// RPC commands after which other wallets may be open than before.
-const OPENING: [&str; 5] = ["createwallet", "loadwallet", "unloadwallet", "restorewallet", "migratewallet"];
 
 /// Starts the wallet process and connects to it.
 pub fn start(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
@@ -37,8 +41,7 @@ pub fn start(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn Wal
     let own = identity(&config);
     let watch = Watch::start(own.clone(), Pace::USUAL, move || lock(&watched.child).clone())?;
     let kept = memory.clone();
-    let wallets =
-        Reconnecting::start("the wallet process", Pauses::default(), move || connect(&kept, &config, &chain))?;
+    let wallets = Reconnecting::start("the wallet process", PAUSES, move || connect(&kept, &config, &chain))?;
     Ok(Arc::new(WalletProcess { own, wallets, memory, _watch: watch }))
 }
 
@@ -69,8 +72,8 @@ impl ipc::Linked for Wallets {
 #[derive(Default)]
 struct Memory {
     stopping: AtomicBool,
-    /// Names of the open wallets; `None` until those configured for start-up were opened.
-    open: Mutex<Option<Vec<String>>>,
+    /// The open wallets; `None` until those configured for start-up were opened.
+    open: Mutex<Option<OpenWallets>>,
     mock_time: Mutex<Option<i64>>,
     child: Mutex<Option<Arc<ipc::Connection>>>,
     /// What the next attempt is going to fail with, too: a program that is missing, or of another version.
@@ -103,14 +106,27 @@ impl Memory {
         Ok(child.insert(started).clone())
     }
 
-    /// Notes which wallets are open.
-    fn note_open(&self, loader: &Arc<dyn WalletLoader>) -> Result<()> {
-        // Held while they are asked for: an older list must not replace a newer one.
+    /// Notes which wallets are open now that those configured for start-up are.
+    fn note_configured(&self, loader: &Arc<dyn WalletLoader>) {
+        let listed = OpenWallets::list(loader);
         let mut open = lock(&self.open);
-        let names = loader.wallets()?.into_iter().map(|wallet| wallet.info().map(|info| info.name));
-        // One that was unloaded meanwhile cannot be asked.
-        *open = Some(names.filter_map(Result::ok).collect());
-        Ok(())
+        let open = open.get_or_insert_default();
+        match listed {
+            Ok(names) => {
+                open.configured = false;
+                names.iter().for_each(|name| open.opened(name));
+            }
+            // The next process opens them as this one did.
+            Err(error) => {
+                open.configured = true;
+                log::debug!(target: "ipc", "the open wallets are not known: {error}");
+            }
+        }
+    }
+
+    /// Notes that a wallet was opened.
+    fn note_opened(&self, name: &str) {
+        lock(&self.open).get_or_insert_default().opened(name);
     }
 }
 
@@ -145,14 +161,14 @@ fn try_connect(memory: &Arc<Memory>, config: &ProcessConfig, chain: &Arc<dyn Cha
     });
     let open = lock(&memory.open).clone();
     let mut config = config.clone();
-    if open.is_some() {
+    if open.as_ref().is_some_and(|open| !open.configured) {
         // Opened below: one that cannot be must not keep the others closed.
         config.settings.retain(|setting| setting.name != "wallet");
         config.settings.push(Setting { name: "wallet".to_owned(), values: Vec::new() });
     }
     let loader = child.init().make_wallet_loader(config, chain.clone())?;
     if let Some(open) = open {
-        reopen(&loader, open, *lock(&memory.mock_time))?;
+        reopen(memory, &loader, &open)?;
         log::info!("wallet process {pid} is at work again; wallets that were unlocked are locked now");
     }
     Ok(Wallets { loader, child })
@@ -175,15 +191,22 @@ fn introduce(init: &Arc<dyn Init>, config: &ProcessConfig) -> Result<Identity> {
 }
 
 /// Opens the wallets that were open, and sets the clock.
-fn reopen(loader: &Arc<dyn WalletLoader>, open: Vec<String>, mock_time: Option<i64>) -> Result<()> {
+fn reopen(memory: &Memory, loader: &Arc<dyn WalletLoader>, open: &OpenWallets) -> Result<()> {
+    let mock_time = *lock(&memory.mock_time);
     if mock_time.is_some() {
         loader.set_mock_time(mock_time)?;
     }
     if let Err(error) = loader.load_wallets()? {
         log::error!("{}", error.message);
     }
-    for name in open {
-        if let Err(error) = loader.load_wallet(name.clone())? {
+    if open.configured {
+        memory.note_configured(loader);
+    }
+    for name in &open.names {
+        // Stays on the list: what keeps it closed may have passed when the next process opens it.
+        if let Err(error) = loader.load_wallet(name.clone())?
+            && error.code != ALREADY_LOADED
+        {
             log::error!("the wallet \"{name}\" could not be opened again: {}", error.message);
         }
     }
@@ -202,17 +225,6 @@ impl WalletProcess {
     fn loader(&self) -> Result<Arc<dyn WalletLoader>> {
         let wallets = self.wallets.get().map_err(|gone| lock(&self.memory.obstacle).clone().unwrap_or(gone))?;
         Ok(wallets.loader)
-    }
-
-    /// Makes a call after which other wallets may be open.
-    fn opening<T>(&self, call: impl FnOnce(&Arc<dyn WalletLoader>) -> Result<T>) -> Result<T> {
-        let loader = self.loader()?;
-        let answer = call(&loader)?;
-        // The process may end right here: then the call was still carried out, and its answer holds.
-        if let Err(error) = self.memory.note_open(&loader) {
-            log::debug!(target: "ipc", "the open wallets are not known: {error}");
-        }
-        Ok(answer)
     }
 
     /// Has the wallets closed, unless the process hangs: then it is killed.
@@ -238,7 +250,12 @@ impl WalletProcess {
 
 impl WalletLoader for WalletProcess {
     fn load_wallets(&self) -> Result<std::result::Result<(), WalletError>> {
-        self.opening(|loader| loader.load_wallets())
+        let loader = self.loader()?;
+        let loaded = loader.load_wallets()?;
+        if loaded.is_ok() {
+            self.memory.note_configured(&loader);
+        }
+        Ok(loaded)
     }
 
     fn rpc_commands(&self) -> Result<Vec<RpcCommand>> {
@@ -246,10 +263,12 @@ impl WalletLoader for WalletProcess {
     }
 
     fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, RpcError>> {
-        if OPENING.contains(&request.method.as_str()) {
-            return self.opening(|loader| loader.execute_rpc(request));
+        let effect = Effect::of(&request);
+        let answer = self.loader()?.execute_rpc(request)?;
+        if let (Some(effect), Ok(result)) = (effect, &answer) {
+            lock(&self.memory.open).get_or_insert_default().apply(&effect, result);
         }
-        self.loader()?.execute_rpc(request)
+        Ok(answer)
     }
 
     fn runs_elsewhere(&self) -> bool {
@@ -258,7 +277,7 @@ impl WalletLoader for WalletProcess {
 
     fn execute_rpc_async(&self, request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
         // Without it, the call is made on a thread, which has something to do afterwards or an error to give.
-        if OPENING.contains(&request.method.as_str()) {
+        if Effect::of(request).is_some() {
             return None;
         }
         self.loader().ok()?.execute_rpc_async(request)
@@ -269,11 +288,20 @@ impl WalletLoader for WalletProcess {
     }
 
     fn create_wallet(&self, request: CreateWallet) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-        self.opening(|loader| loader.create_wallet(request))
+        let name = request.name.clone();
+        let created = self.loader()?.create_wallet(request)?;
+        if created.is_ok() {
+            self.memory.note_opened(&name);
+        }
+        Ok(created)
     }
 
     fn load_wallet(&self, name: String) -> Result<std::result::Result<Arc<dyn Wallet>, WalletError>> {
-        self.opening(|loader| loader.load_wallet(name))
+        let loaded = self.loader()?.load_wallet(name.clone())?;
+        if loaded.is_ok() {
+            self.memory.note_opened(&name);
+        }
+        Ok(loaded)
     }
 
     fn wallets(&self) -> Result<Vec<Arc<dyn Wallet>>> {
