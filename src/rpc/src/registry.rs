@@ -114,6 +114,11 @@ impl Registry {
         }
     }
 
+    /// Says whether a command is carried out by another process.
+    pub(crate) fn runs_elsewhere(&self, method: &str) -> bool {
+        self.find(method).is_some_and(|set| set.runs_elsewhere())
+    }
+
     fn is_warm(&self) -> bool {
         self.warmup.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }

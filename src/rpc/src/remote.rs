@@ -56,10 +56,19 @@ fn unreachable(error: interfaces::Error) -> RpcError {
 
 impl CommandSet for WalletCommands {
     fn commands(&self) -> Vec<interfaces::RpcCommand> {
-        self.loader.rpc_commands().unwrap_or_else(|error| {
+        let commands = self.loader.rpc_commands().unwrap_or_else(|error| {
             log::error!("wallet commands are not available: {error}");
             Vec::new()
-        })
+        });
+        if self.runs_elsewhere() {
+            // Now, so that `help` waits for no other process later.
+            commands.iter().for_each(|command| drop(self.help(&command.name)));
+        }
+        commands
+    }
+
+    fn runs_elsewhere(&self) -> bool {
+        self.loader.runs_elsewhere()
     }
 
     fn help(&self, name: &str) -> Option<String> {

@@ -3,7 +3,9 @@
 //! One thread named `http` runs all network I/O, and no command that could keep it. Complete requests from authenticated
 //! users go through a bounded queue to worker threads; a full queue is answered at once. Two kinds of command need no
 //! worker: of one that runs in another process the network thread awaits the answer, and one that takes less time than a
-//! worker would to wake up, and has nobody to wait for, it runs itself, as long as a worker would be free for it.
+//! worker would to wake up, and has nobody to wait for, it runs itself, as long as a worker would be free for it. Where
+//! the network thread cannot await the other process, workers do that are there for nothing else: a process that hangs
+//! keeps the callers of its own commands only.
 //! [`Server::stop`] lets running commands finish and their answers leave before it returns.
 //!
 //! **Invariant:** a request without valid credentials never reaches a worker thread.
@@ -23,7 +25,7 @@ mod workers;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,6 +46,9 @@ const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 
 /// Most commands that run elsewhere at a time, whatever the options say.
 const MOST_ELSEWHERE: u32 = 1 << 16;
+
+/// What names of threads begin with that wait for another process.
+const ELSEWHERE: &str = "http-ipc";
 
 /// Why the server could not start. `Display` is for the user; details were logged where they happened.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +74,11 @@ struct Shared {
     auth: Arc<Auth>,
     allowed: Vec<Subnet>,
     workers: Workers,
-    /// Room for commands that run elsewhere: as many as workers and queue take.
+    /// The same for commands that run elsewhere, once there was one to be waited for.
+    workers_elsewhere: OnceLock<Option<Workers>>,
+    threads: usize,
+    work_queue: usize,
+    /// Room for commands that run elsewhere and keep no worker: as many as workers and queue take.
     elsewhere: Arc<Semaphore>,
     room: u32,
     timeout: Option<Duration>,
@@ -87,13 +96,28 @@ impl Shared {
             registry: Arc::new(Registry::new()),
             auth: Arc::new(auth),
             allowed: config.allowed,
-            workers: Workers::start(config.threads, config.work_queue)?,
+            workers: Workers::start("http", config.threads, config.work_queue)?,
+            workers_elsewhere: OnceLock::new(),
+            threads: config.threads,
+            work_queue: config.work_queue,
             elsewhere: Arc::new(Semaphore::new(room as usize)),
             room,
             timeout: config.timeout,
             wrong_password_delay: WRONG_PASSWORD_DELAY,
             rejecting: AtomicBool::new(false),
         })
+    }
+
+    /// Returns the workers for commands that run elsewhere, and starts them if there are none.
+    fn workers_elsewhere(&self) -> Option<&Workers> {
+        let start = || match Workers::start(ELSEWHERE, self.threads, self.work_queue) {
+            Ok(workers) => Some(workers),
+            Err(error) => {
+                log::error!("cannot start threads for commands of another process: {error}");
+                None
+            }
+        };
+        self.workers_elsewhere.get_or_init(start).as_ref()
     }
 }
 
@@ -227,6 +251,9 @@ impl Server {
         log::debug!(target: "http", "Stopping HTTP server");
         log::debug!(target: "http", "Waiting for HTTP worker threads to exit");
         self.shared.workers.stop();
+        if let Some(Some(workers)) = self.shared.workers_elsewhere.get() {
+            workers.stop();
+        }
         // An error means the network thread is gone already.
         let _ = stop.close.send(true);
         if stop.thread.join().is_err() {

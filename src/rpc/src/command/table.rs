@@ -125,6 +125,11 @@ pub trait CommandSet: Send + Sync {
     /// Calls `run` if this command takes next to no time, and has nobody to wait for until `run` returns.
     fn at_once(&self, _method: &str, _run: &mut dyn FnMut()) {}
 
+    /// Says whether the commands are carried out by another process, which may keep a thread that waits for it for long.
+    fn runs_elsewhere(&self) -> bool {
+        false
+    }
+
     /// Has a command run elsewhere, without keeping this thread; the result is JSON text. `None` if it is to be run
     /// with [`Self::execute`].
     fn start(&self, _request: &Request) -> Option<Started> {

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use super::io::{Activity, Stream};
 use super::jsonrpc::{self, Origin, Reply, Single};
-use super::workers::{Handover, Rejected};
+use super::workers::{Handover, Rejected, Workers};
 use super::{Companion, STOP_LIMIT, Shared};
 
 /// Longest request line and headers together.
@@ -217,17 +217,24 @@ async fn respond(
     };
     let origin = Origin { user: &user, uri: target, peer: Some(peer) };
     let single = if body.len() <= SHORT_BODY { Single::read(&shared.auth, origin, &body) } else { None };
-    let Some(single) = single else {
-        let (shared, uri) = (shared.clone(), target.to_owned());
-        let job = {
-            let shared = shared.clone();
-            move || {
-                let origin = Origin { user: &user, uri: &uri, peer: Some(peer) };
-                jsonrpc::answer(&shared.registry, &shared.auth, origin, &body)
-            }
-        };
-        return run_on_worker(&shared, job).await;
+    let Some(single) = single else { return run_body(shared, user, target.to_owned(), peer, body).await };
+    if single.runs_elsewhere(&shared.registry) {
+        return run_elsewhere(shared, single).await;
+    }
+    if shared.workers.are_free()
+        && let Some(reply) = single.at_once(&shared.registry)
+    {
+        return response(reply);
+    }
+    let job = {
+        let shared = shared.clone();
+        move || single.answer(&shared.registry)
     };
+    run_on_worker(&shared.workers, job).await
+}
+
+/// Has another process carry out a command. That one may hang: what waits for it must not keep what others need.
+async fn run_elsewhere(shared: &Arc<Shared>, single: Single) -> Response {
     // With no room left, a worker waits instead.
     if let Ok(room) = shared.elsewhere.clone().try_acquire_owned()
         && let Some(started) = single.start(&shared.registry)
@@ -239,16 +246,48 @@ async fn respond(
         });
         return running.await.map_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, ""), response);
     }
-    if shared.workers.are_free()
-        && let Some(reply) = single.at_once(&shared.registry)
-    {
-        return response(reply);
-    }
     let job = {
         let shared = shared.clone();
         move || single.answer(&shared.registry)
     };
-    run_on_worker(shared, job).await
+    match shared.workers_elsewhere() {
+        Some(workers) => run_on_worker(workers, job).await,
+        None => plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
+    }
+}
+
+/// Has workers read and answer a body, which may be long, and of which nothing is known yet.
+async fn run_body(shared: &Arc<Shared>, user: String, uri: String, peer: SocketAddr, body: Bytes) -> Response {
+    let (pass_on, passed_on) = oneshot::channel();
+    let job = {
+        let (shared, user, uri) = (shared.clone(), user.clone(), uri.clone());
+        move || match jsonrpc::read(&body) {
+            Err(reply) => reply,
+            Ok(read) if jsonrpc::runs_elsewhere(&shared.registry, &read) => {
+                drop(body);
+                // Nobody takes it from a client that went away, or reads this answer.
+                let _ = pass_on.send(read);
+                (StatusCode::OK, None)
+            }
+            Ok(read) => {
+                let origin = Origin { user: &user, uri: &uri, peer: Some(peer) };
+                jsonrpc::answer_read(&shared.registry, &shared.auth, origin, read)
+            }
+        }
+    };
+    let answered = run_on_worker(&shared.workers, job).await;
+    let Ok(read) = passed_on.await else { return answered };
+    let job = {
+        let shared = shared.clone();
+        move || {
+            let origin = Origin { user: &user, uri: &uri, peer: Some(peer) };
+            jsonrpc::answer_read(&shared.registry, &shared.auth, origin, read)
+        }
+    };
+    match shared.workers_elsewhere() {
+        Some(workers) => run_on_worker(workers, job).await,
+        None => plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
+    }
 }
 
 /// Turns a request away because enough others are waiting.
@@ -260,7 +299,7 @@ fn too_many() -> Response {
 }
 
 /// Has a worker answer the request, if one can take it.
-async fn run_on_worker(shared: &Shared, answer: impl FnOnce() -> Reply + Send + 'static) -> Response {
+async fn run_on_worker(workers: &Workers, answer: impl FnOnce() -> Reply + Send + 'static) -> Response {
     let (sender, receiver) = oneshot::channel();
     let job = Box::new(move || {
         let response = response(answer());
@@ -269,7 +308,7 @@ async fn run_on_worker(shared: &Shared, answer: impl FnOnce() -> Reply + Send + 
             let _ = sender.send(response);
         }) as Handover
     });
-    match shared.workers.submit(job) {
+    match workers.submit(job) {
         Ok(()) => {}
         Err(Rejected::Full) => return too_many(),
         Err(Rejected::Stopping) => {

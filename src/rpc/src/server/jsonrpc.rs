@@ -97,10 +97,29 @@ fn append(out: &mut Vec<u8>, value: &Value) {
 
 /// Answers one body.
 pub(super) fn answer(registry: &Registry, auth: &Auth, origin: Origin<'_>, body: &[u8]) -> Reply {
-    let mut envelope = Envelope::new();
-    let Ok(body) = common::json::read(body) else {
-        return failed(&envelope, &RpcError::parse("Parse error"));
+    read(body).map_or_else(|reply| reply, |body| answer_read(registry, auth, origin, body))
+}
+
+/// Reads a body; the error is the answer to one that is not JSON.
+pub(super) fn read(body: &[u8]) -> Result<Body, Reply> {
+    common::json::read(body).map_err(|_| failed(&Envelope::new(), &RpcError::parse("Parse error")))
+}
+
+/// Says whether a body has a command that another process carries out.
+pub(super) fn runs_elsewhere(registry: &Registry, body: &Body) -> bool {
+    let elsewhere = |incoming: &Incoming| {
+        incoming.method.as_ref().and_then(Value::as_str).is_some_and(|method| registry.runs_elsewhere(method))
     };
+    match body {
+        Body::One(incoming) => elsewhere(incoming),
+        Body::Many(requests) => requests.iter().flatten().any(elsewhere),
+        Body::Neither => false,
+    }
+}
+
+/// Answers a body that was read.
+pub(super) fn answer_read(registry: &Registry, auth: &Auth, origin: Origin<'_>, body: Body) -> Reply {
+    let mut envelope = Envelope::new();
     let user = origin.user;
     if !auth.may_ask(user) {
         log::warn!("RPC User {user} not allowed to call any methods");
@@ -135,6 +154,11 @@ impl Single {
         }
         log_call(&method, origin, envelope.id.as_ref());
         Some(Single { envelope, request: request(origin, method, params) })
+    }
+
+    /// Says whether another process carries out the command.
+    pub(super) fn runs_elsewhere(&self, registry: &Registry) -> bool {
+        registry.runs_elsewhere(&self.request.method)
     }
 
     /// Has the command run elsewhere, without keeping this thread meanwhile; `None` if it is another.

@@ -41,6 +41,8 @@ struct State {
     waiting: VecDeque<Job>,
     /// Threads without a job, the last to become so at the end.
     idle: Vec<usize>,
+    /// Threads that were woken for a job and have not looked for one yet.
+    woken: usize,
     stopping: bool,
 }
 
@@ -61,11 +63,16 @@ impl Queue {
             if state.stopping {
                 return None;
             }
+            let was_woken = !state.idle.contains(&thread);
+            if was_woken {
+                state.woken -= 1;
+            }
             if let Some(job) = state.waiting.pop_front() {
                 state.idle.retain(|idle| *idle != thread);
                 return Some(job);
             }
-            if !state.idle.contains(&thread) {
+            if was_woken {
+                // Another thread was faster.
                 state.idle.push(thread);
             }
             state = self.wake[thread].wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -74,14 +81,14 @@ impl Queue {
 }
 
 impl Workers {
-    /// Starts threads; at most `limit` jobs wait for one.
-    pub(super) fn start(threads: usize, limit: usize) -> io::Result<Workers> {
+    /// Starts threads whose names begin with `name`; at most `limit` jobs wait for one.
+    pub(super) fn start(name: &str, threads: usize, limit: usize) -> io::Result<Workers> {
         let wake = (0..threads).map(|_| Condvar::new()).collect();
         let queue = Arc::new(Queue { state: Mutex::default(), wake });
         let workers = Workers { queue, limit, threads: Mutex::default() };
         for number in 0..threads {
             let queue = workers.queue.clone();
-            let name = format!("http.{number:02}");
+            let name = format!("{name}.{number:02}");
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
                 log::info!("{name} thread start");
                 let mut handover: Handover = Box::new(|| {});
@@ -101,11 +108,15 @@ impl Workers {
         if state.stopping {
             return Err(Rejected::Stopping);
         }
-        if state.waiting.len() >= self.limit {
+        // A job that a thread is about to take does not wait.
+        if state.idle.is_empty() && state.waiting.len() >= state.woken + self.limit {
             return Err(Rejected::Full);
         }
         state.waiting.push_back(job);
         let idle = state.idle.pop();
+        if idle.is_some() {
+            state.woken += 1;
+        }
         drop(state);
         // With none idle, the next to finish takes it.
         if let Some(thread) = idle {
@@ -154,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_last_to_become_idle_goes_first() {
-        let workers = Workers::start(4, 1).unwrap();
+        let workers = Workers::start("test", 4, 1).unwrap();
         let (done, is_done) = mpsc::channel();
         while workers.queue.lock().idle.len() < 4 {
             std::thread::yield_now();
@@ -174,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_and_the_end() {
-        let workers = Workers::start(1, 1).unwrap();
+        let workers = Workers::start("test", 1, 1).unwrap();
         let (release, released) = mpsc::channel::<()>();
         let (started, has_started) = mpsc::channel::<()>();
         let running = move || {
@@ -182,10 +193,15 @@ mod tests {
             released.recv().unwrap();
             Box::new(|| {}) as Handover
         };
+        while workers.queue.lock().idle.is_empty() {
+            std::thread::yield_now();
+        }
         assert_eq!(workers.submit(Box::new(running)), Ok(()));
-        has_started.recv().unwrap();
+        // Whether or not the thread has taken the first by now: it does not wait.
         let (never, dropped) = mpsc::channel::<()>();
         assert_eq!(workers.submit(Box::new(move || Box::new(move || never.send(()).unwrap()))), Ok(()));
+        assert_eq!(workers.submit(Box::new(|| Box::new(|| {}))), Err(Rejected::Full));
+        has_started.recv().unwrap();
         assert_eq!(workers.submit(Box::new(|| Box::new(|| {}))), Err(Rejected::Full));
         release.send(()).unwrap();
         workers.stop();
