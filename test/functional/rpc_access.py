@@ -9,10 +9,15 @@ import select
 import signal
 import socket
 import stat
+import threading
+import time
 
 from framework.p2p import Peer
 from framework.scenario import main
-from framework.util import check, equal
+from framework.util import check, equal, wait_until
+
+GUESSERS = 150  # connections over which passwords are guessed at a time
+GUESSES = 40  # passwords that are checked in a second, at most
 
 
 def login(name):
@@ -61,6 +66,21 @@ def deliver(node, block):
     peer.close()
 
 
+class Guesser:
+    """Tries passwords over a connection of its own until told to end."""
+
+    def __init__(self, node, user, number):
+        self.node, self.user, self.number, self.answers = node, user, number, []
+        self.ended, self.thread = threading.Event(), threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        """Tries one password after the other."""
+        client = self.node.new_rpc(credentials=f"{self.user}:{self.number}")
+        while not self.ended.is_set():
+            self.answers.append(client.http("POST", b'{"method":"uptime"}')[0])
+
+
 def run(t):
     node = t.node()
     users = [login(name) for name in ("reader", "writer", "both", "other", "none")]
@@ -95,6 +115,24 @@ def run(t):
     node.stop()
     node.start(*users, "-rpcwhitelistdefault=1", "-rpcwhitelist=__cookie__:getblockcount,getmempoolinfo,stop")
     equal(status(node, "reader", "getblockcount")[0], 403)
+    node.stop()
+
+    t.step("passwords are guessed at one rate, however many connections there are; who has the right one is let in")
+    node.start(login("user"))
+    known = node.new_rpc(credentials="user:user")
+    equal(known.getblockcount(), 0)
+    began, guessers = time.monotonic(), [Guesser(node, "user", number) for number in range(GUESSERS)]
+    wait_until(lambda: sum(len(guesser.answers) for guesser in guessers) >= GUESSERS, "guesses are answered")
+    for _ in range(2):
+        equal((known.getblockcount(), node.new_rpc().getblockcount()), (0, 0), "with a known connection, or the cookie")
+        equal(status(node, "user", "getblockcount")[0], 200, "with a new connection")
+    for guesser in guessers:
+        guesser.ended.set()
+    for guesser in guessers:
+        guesser.thread.join()
+    took, answers = time.monotonic() - began, [answer for guesser in guessers for answer in guesser.answers]
+    equal(set(answers), {401}, "answers to guesses")
+    check(len(answers) <= GUESSES * (took + 1), f"{len(answers)} guesses in {took} s")
     node.stop()
 
     t.step("-rpccookieperms says who may read the cookie")

@@ -17,6 +17,7 @@ mod cookie;
 mod endpoint;
 #[doc(hidden)]
 pub mod fuzz;
+mod guesses;
 mod http;
 mod io;
 mod jsonrpc;
@@ -35,13 +36,14 @@ pub use config::{Cookie, ServerConfig};
 use crate::{CommandSet, Registry};
 use auth::Auth;
 use cookie::CookieFile;
+use guesses::Guesses;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use workers::Workers;
 
 /// How long clients may take to read their last answer at the end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// How long a wrong password takes.
+/// How long a wrong password takes; how many there may be in that time is in [`guesses`].
 const WRONG_PASSWORD_DELAY: Duration = Duration::from_millis(250);
 
 /// Most commands that run elsewhere at a time, whatever the options say.
@@ -82,7 +84,7 @@ struct Shared {
     elsewhere: Arc<Semaphore>,
     room: u32,
     timeout: Option<Duration>,
-    wrong_password_delay: Duration,
+    guesses: Guesses,
     /// New requests are turned away.
     rejecting: AtomicBool,
 }
@@ -103,7 +105,7 @@ impl Shared {
             elsewhere: Arc::new(Semaphore::new(room as usize)),
             room,
             timeout: config.timeout,
-            wrong_password_delay: WRONG_PASSWORD_DELAY,
+            guesses: Guesses::new(WRONG_PASSWORD_DELAY),
             rejecting: AtomicBool::new(false),
         })
     }

@@ -230,6 +230,34 @@ fn credentials() {
 }
 
 #[test]
+fn guesses_over_many_connections_share_one_bound() {
+    let setup = Setup::new(&["-rpcuser=user", "-rpcpassword=password"]);
+    let address = setup.server.addresses()[0];
+    let uri = r#"{"method":"uri"}"#;
+    let mut known = Client::connect(address, "user:password");
+    assert_eq!(known.ask("/", uri).0, 200);
+    let begin = Instant::now();
+    let mut wrong: Vec<_> = (0..100).map(|number| Client::connect(address, &format!("user:{number}"))).collect();
+    wrong.iter_mut().for_each(|client| client.post("/", uri));
+    // Waits for those before it, and nobody waits for it.
+    let mut right = Client::connect(address, "user:password");
+    right.post("/", uri);
+    // Who has shown the password waits for nobody.
+    assert_eq!(known.ask("/", uri).0, 200);
+    let last = &mut wrong[99].stream;
+    last.set_nonblocking(true).unwrap();
+    let is_answered = last.peek(&mut [0]).is_ok();
+    last.set_nonblocking(false).unwrap();
+    assert!(!is_answered, "a known client waits for guesses");
+    assert_eq!(right.response().0, 200);
+    for client in &mut wrong {
+        assert_eq!(client.response().0, 401);
+    }
+    // Ten at a time are answered after 250 ms.
+    assert!(begin.elapsed() >= Duration::from_millis(2500), "{:?}", begin.elapsed());
+}
+
+#[test]
 fn malformed_and_oversized_requests() {
     let setup = Setup::new(&[]);
     let check = |request: &[u8], expected: u16| {

@@ -13,12 +13,40 @@ use super::config::ServerConfig;
 use super::cookie::{self, CookieFile};
 use crate::json::hex;
 
+/// User and password of a request.
+pub(super) struct Attempt {
+    /// Both, with a colon in between.
+    credentials: Vec<u8>,
+    colon: usize,
+}
+
+impl Attempt {
+    /// Reads an `Authorization` header.
+    pub(super) fn read(header: &str) -> Option<Attempt> {
+        let encoded = header.strip_prefix("Basic ")?.trim();
+        let credentials = STANDARD.decode(encoded).ok()?;
+        let colon = credentials.iter().position(|byte| *byte == b':')?;
+        Some(Attempt { credentials, colon })
+    }
+
+    /// Returns the name of the user.
+    pub(super) fn user(&self) -> &[u8] {
+        &self.credentials[..self.colon]
+    }
+
+    fn password(&self) -> &[u8] {
+        &self.credentials[self.colon + 1..]
+    }
+}
+
 /// A user. The password is kept as HMAC-SHA256 of it with the salt's text as key, both in hexadecimal.
 #[derive(Debug)]
 struct User {
     name: String,
     salt: String,
     hash: String,
+    /// The password was drawn at random for the cookie file.
+    random: bool,
 }
 
 /// Users and what they may run.
@@ -42,12 +70,12 @@ impl Auth {
                      It is recommended that locally-run instances switch to cookie-based auth, or otherwise to use \
                      hashed rpcauth credentials. See share/rpcauth in the source directory for more information."
                 );
-                users.push(User::new(user, password));
+                users.push(User::new(user, password, false));
             }
             (None, Some(cookie)) => {
                 let (file, password) = cookie::create(cookie)?;
                 log::info!("Using random cookie authentication.");
-                users.push(User::new(cookie::USER, &password));
+                users.push(User::new(cookie::USER, &password, true));
                 cookie_file = Some(file);
             }
             (None, None) => log::info!("RPC authentication cookie file generation is disabled."),
@@ -65,18 +93,21 @@ impl Auth {
         Ok((Auth { users, whitelist, whitelist_default: config.whitelist_default }, cookie_file))
     }
 
-    /// Returns the user an `Authorization` header names, if the password is right.
-    pub(super) fn check(&self, header: &str) -> Option<String> {
-        let encoded = header.strip_prefix("Basic ")?.trim();
-        let decoded = STANDARD.decode(encoded).ok()?;
-        let at = decoded.iter().position(|byte| *byte == b':')?;
-        let (name, password) = (decoded.get(..at)?, decoded.get(at + 1..)?);
+    /// Returns the user whose credentials these are.
+    pub(super) fn check(&self, attempt: &Attempt) -> Option<String> {
+        let (name, password) = (attempt.user(), attempt.password());
         self.users
             .iter()
             .find(|user| {
                 same(user.name.as_bytes(), name) && same(user.hash.as_bytes(), hash(&user.salt, password).as_bytes())
             })
             .map(|user| user.name.clone())
+    }
+
+    /// Says whether nobody can guess the password of the user that is meant, as it was drawn at random.
+    pub(super) fn is_unguessable(&self, attempt: &Attempt) -> bool {
+        let mut meant = self.users.iter().filter(|user| user.name.as_bytes() == attempt.user()).peekable();
+        meant.peek().is_some() && meant.all(|user| user.random)
     }
 
     /// Says whether a user may run anything at all.
@@ -99,12 +130,12 @@ impl Auth {
 }
 
 impl User {
-    fn new(name: &str, password: &str) -> User {
+    fn new(name: &str, password: &str, random: bool) -> User {
         let mut salt = [0; 16];
         rand::rngs::OsRng.fill_bytes(&mut salt);
         let salt = hex(&salt);
         let hash = hash(&salt, password.as_bytes());
-        User { name: name.to_owned(), salt, hash }
+        User { name: name.to_owned(), salt, hash, random }
     }
 
     /// Reads `user:salt$hash`.
@@ -114,7 +145,7 @@ impl User {
         if rest.contains(':') || hash.contains('$') {
             return None;
         }
-        Some(User { name: name.to_owned(), salt: salt.to_owned(), hash: hash.to_owned() })
+        Some(User { name: name.to_owned(), salt: salt.to_owned(), hash: hash.to_owned(), random: false })
     }
 }
 
@@ -177,7 +208,8 @@ mod tests {
         let auth = auth(&[hashed], &[], false).unwrap();
         let check = |credentials: &str, expected: Option<&str>| {
             let header = format!("Basic {}", STANDARD.encode(credentials));
-            assert_eq!(auth.check(&header).as_deref(), expected, "{credentials}");
+            let user = Attempt::read(&header).and_then(|attempt| auth.check(&attempt));
+            assert_eq!(user.as_deref(), expected, "{credentials}");
         };
         check("user:pass:word", Some("user"));
         check("user:password", None);
@@ -187,8 +219,22 @@ mod tests {
         check("other:pass:word", None);
         check("nocolon", None);
         for header in ["Bearer token", "Basic !!!", "Basic ", "", "basic dXNlcjpwYXNz"] {
-            assert_eq!(auth.check(header), None, "{header}");
+            assert!(Attempt::read(header).is_none_or(|attempt| auth.check(&attempt).is_none()), "{header}");
         }
+    }
+
+    #[test]
+    fn only_a_random_password_is_unguessable() {
+        let check = |users: &[(&str, bool)], name: &str, expected: bool| {
+            let users = users.iter().map(|(name, random)| User::new(name, "password", *random)).collect();
+            let auth = Auth { users, ..Auth::default() };
+            let attempt = Attempt::read(&format!("Basic {}", STANDARD.encode(format!("{name}:guess")))).unwrap();
+            assert_eq!(auth.is_unguessable(&attempt), expected, "{name}");
+        };
+        check(&[("cookie", true), ("a", false)], "cookie", true);
+        check(&[("cookie", true), ("a", false)], "a", false);
+        check(&[("cookie", true), ("a", false)], "nobody", false);
+        check(&[("cookie", true), ("cookie", false)], "cookie", false);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::auth::Auth;
 use super::config::ServerConfig;
+use super::guesses::Guesses;
 use super::http;
 use super::{Shared, Subnet};
 use crate::control;
@@ -50,7 +51,7 @@ impl Loopback {
         };
         let (auth, _) = Auth::new(&config).expect("a password is enough");
         let mut shared = Shared::new(config, auth).expect("there are threads");
-        shared.wrong_password_delay = Duration::ZERO;
+        shared.guesses = Guesses::new(Duration::ZERO);
         shared.registry.add(control::commands(&shared.registry, || {}));
         shared.registry.finish_warmup();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("there are sockets");

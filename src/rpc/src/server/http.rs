@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::auth::Attempt;
 use super::io::{Activity, Stream};
 use super::jsonrpc::{self, Origin, Reply, Single};
 use super::workers::{Handover, Rejected, Workers};
@@ -135,11 +136,12 @@ pub(super) async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'stati
     mut closed: watch::Receiver<bool>,
 ) {
     let activity = Activity::new();
+    let session = Arc::new(Session::default());
     let service = service_fn({
         let (shared, activity) = (shared.clone(), activity.clone());
         move |request| {
-            let (shared, serving) = (shared.clone(), activity.clone());
-            async move { Ok::<_, Infallible>(respond(request, peer, &shared, &serving).await) }
+            let (shared, serving, session) = (shared.clone(), activity.clone(), session.clone());
+            async move { Ok::<_, Infallible>(respond(request, peer, &shared, &serving, &session).await) }
         }
     });
     let stream = TokioIo::new(Stream::new(stream, activity.clone()));
@@ -181,6 +183,7 @@ async fn respond(
     peer: SocketAddr,
     shared: &Arc<Shared>,
     activity: &Arc<Activity>,
+    session: &Session,
 ) -> Response {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map_or(head.uri.path(), |target| target.as_str());
@@ -209,11 +212,9 @@ async fn respond(
         return plain(StatusCode::METHOD_NOT_ALLOWED, "JSONRPC server handles only POST requests");
     }
     let Some(header) = head.headers.get(AUTHORIZATION) else { return unauthorized() };
-    let Some(user) = header.to_str().ok().and_then(|header| shared.auth.check(header)) else {
-        log::warn!("ThreadRPCServer incorrect password attempt from {peer}");
-        // Makes trying passwords slow, and holds up nobody else.
-        tokio::time::sleep(shared.wrong_password_delay).await;
-        return unauthorized();
+    let user = match authenticate(header, peer, shared, session).await {
+        Ok(user) => user,
+        Err(refusal) => return refusal,
     };
     let origin = Origin { user: &user, uri: target, peer: Some(peer) };
     let single = if body.len() <= SHORT_BODY { Single::read(&shared.auth, origin, &body) } else { None };
@@ -231,6 +232,62 @@ async fn respond(
         move || single.answer(&shared.registry)
     };
     run_on_worker(&shared.workers, job).await
+}
+
+/// Returns the user whose credentials came with a request, or what to answer instead.
+async fn authenticate(
+    header: &HeaderValue,
+    peer: SocketAddr,
+    shared: &Shared,
+    session: &Session,
+) -> Result<String, Response> {
+    let Shared { auth, guesses, .. } = shared;
+    let wrong = || log::warn!("ThreadRPCServer incorrect password attempt from {peer}");
+    let Some(attempt) = header.to_str().ok().and_then(Attempt::read) else {
+        wrong();
+        guesses.delay().await;
+        return Err(unauthorized());
+    };
+    if auth.is_unguessable(&attempt) {
+        let Some(user) = auth.check(&attempt) else {
+            wrong();
+            guesses.delay().await;
+            return Err(unauthorized());
+        };
+        return Ok(user);
+    }
+    if session.is_of(attempt.user())
+        && let Some(user) = auth.check(&attempt)
+    {
+        return Ok(user);
+    }
+    let Some(turn) = guesses.turn().await else {
+        log::debug!(target: "http", "Rejecting request from {peer}: too many passwords wait to be checked");
+        return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "Too many incorrect passwords, try again later"));
+    };
+    let Some(user) = auth.check(&attempt) else {
+        wrong();
+        // Makes trying passwords slow, and holds up nobody who has none to try.
+        turn.wrong().await;
+        return Err(unauthorized());
+    };
+    session.set(&user);
+    Ok(user)
+}
+
+/// The user who was last authenticated on a connection.
+#[derive(Default)]
+struct Session(Mutex<Option<String>>);
+
+impl Session {
+    fn is_of(&self, user: &[u8]) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().is_some_and(|known| known.as_bytes() == user)
+    }
+
+    fn set(&self, user: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(user.to_owned());
+    }
 }
 
 /// Has another process carry out a command. That one may hang: what waits for it must not keep what others need.
