@@ -2,9 +2,11 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
 import time
@@ -31,6 +33,24 @@ def sockets(pid):
 
 def threads(node):
     return len(os.listdir(f"/proc/{node.process.pid}/task"))
+
+
+def resident(node):
+    """The bytes of memory that the node takes."""
+    with open(f"/proc/{node.process.pid}/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def unfinished(path, megabytes, part):
+    """Begins a message and sends a part of it; the connection, or `None` if the node ends it meanwhile."""
+    stream = connect(path)
+    try:
+        # All but what the system keeps for the node was read when this is done.
+        stream.sendall(struct.pack("<II", 0, megabytes << 17) + bytes(part << 20))
+    except OSError:
+        stream.close()
+        return None
+    return stream
 
 
 def as_nobody(work):
@@ -287,6 +307,29 @@ def run(t):
     refused("unix,allow=wallet", "'unix,allow=wallet'. 'wallet' is not an interface that can be allowed: echo, mining and "
                                  "rpc are")
     refused("fd:0", "'fd:0'. fd:0 is not a listening socket inherited from a parent process")
+
+    t.step("messages that are begun and not finished count towards -ipcmemory: the rest of the clients is served")
+    node.start("-ipcbind=unix", "-ipcmemory=64")
+    before = resident(node)
+    begun = [stream for stream in (unfinished(path, 99, 20) for _ in range(20)) if stream is not None]
+
+    def kept():
+        return [stream for stream in begun if not select.select([stream], [], [], 0)[0]]
+
+    wait_until(lambda: len(kept()) <= 3, "clients for whose messages there is no memory are disconnected")
+    check(len(kept()) >= 2, f"{len(kept())} of 20 clients have 20 MB of a message on its way")
+    check(resident(node) - before < 128 << 20, f"the node has grown from {before} to {resident(node)} bytes")
+    equal(over("unix", "getblockcount")[0], 0)
+    for stream in begun:
+        stream.close()
+
+    def room():
+        # What clients held that are gone is free again, sooner or later.
+        stream = unfinished(path, 99, 50)
+        return stream is not None and (stream.close() or True)
+
+    wait_until(room, "there is room again")
+    node.stop()
 
     t.step("several sockets, each for what it is for")
     node.start("-ipcbind=unix:made/for/mining.sock,allow=mining", "-ipcbind=unix:rpc.sock,allow=rpc,connections=1")

@@ -6,6 +6,7 @@
 //! **Invariant:** no number that is accepted lets a client bring down this program, and none keeps every client out.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use multiprocess::Options;
 
@@ -13,6 +14,9 @@ use crate::{Error, Result};
 
 /// Bytes in a megabyte.
 const MB: usize = 1 << 20;
+
+/// How long a client may take for a message that it has begun, beside the time for its bytes.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The numbers that may follow an address, and what they may be.
 ///
@@ -91,6 +95,7 @@ impl Limits {
             calls,
             objects,
             bytes: buffers.saturating_mul(MB),
+            message_timeout: Some(MESSAGE_TIMEOUT),
             ..Options::default()
         }
     }

@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use interfaces::Init;
+use multiprocess::{MessageMemory, Options};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::address::BindAddress;
@@ -59,6 +60,8 @@ struct Shared {
     welcome: Box<dyn Fn() -> Guest + Send + Sync>,
     limit: usize,
     limits: Limits,
+    /// What messages of all connections count towards.
+    memory: Option<Arc<dyn MessageMemory>>,
     /// Held while a connection gets its place, so that no more get one than there are.
     turn: Mutex<()>,
     open: Mutex<HashMap<u64, Server>>,
@@ -75,6 +78,27 @@ struct Shared {
 /// # Errors
 /// If the socket is in use, cannot be made, or is none.
 pub fn listen(address: &BindAddress, welcome: impl Fn() -> Guest + Send + Sync + 'static) -> Result<Listener> {
+    listen_with(address, None, welcome)
+}
+
+/// Like [`listen`]; long messages that arrive, and those that are begun, count towards `memory`, which several sockets may
+/// share. A client whose message is more than there is loses its connection.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_within(
+    address: &BindAddress,
+    memory: Arc<dyn MessageMemory>,
+    welcome: impl Fn() -> Guest + Send + Sync + 'static,
+) -> Result<Listener> {
+    listen_with(address, Some(memory), welcome)
+}
+
+fn listen_with(
+    address: &BindAddress,
+    memory: Option<Arc<dyn MessageMemory>>,
+    welcome: impl Fn() -> Guest + Send + Sync + 'static,
+) -> Result<Listener> {
     let (door, remote) = Door::open(&address.place)?;
     let named = door.address(&address.place);
     if let Some(remote) = &remote {
@@ -85,6 +109,7 @@ pub fn listen(address: &BindAddress, welcome: impl Fn() -> Guest + Send + Sync +
         welcome: Box::new(welcome),
         limit: address.connections.unwrap_or(CONNECTIONS),
         limits: address.limits,
+        memory,
         turn: Mutex::default(),
         open: Mutex::default(),
         next_id: AtomicU64::new(1),
@@ -168,7 +193,8 @@ impl Shared {
         }
         let Guest { init, until_gone } = (shared.welcome)();
         log::debug!(target: "ipc", "{name} connected");
-        let server = Server::start_with(stream, shared.limits.options(name), init)?;
+        let options = Options { memory: shared.memory.clone(), ..shared.limits.options(name) };
+        let server = Server::start_with(stream, options, init)?;
         let connection = server.connection().clone();
         let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
         shared.open().insert(id, server);

@@ -1,6 +1,6 @@
 //! Limits of a connection: each can be reached, says so, and disturbs nobody else.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -65,6 +65,14 @@ impl Rpc for Long {
     }
 }
 
+/// A new directory.
+fn new_dir(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("ipc-limits-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir(&dir).unwrap();
+    dir
+}
+
 /// A socket with limits and its clients.
 struct Place {
     dir: PathBuf,
@@ -74,9 +82,7 @@ struct Place {
 
 impl Place {
     fn new(limits: &str) -> Place {
-        let dir = std::env::temp_dir().join(format!("ipc-limits-{}-{limits}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&dir);
-        std::fs::create_dir(&dir).unwrap();
+        let dir = new_dir(limits);
         let address = BindAddress::parse(&format!("unix:x.sock,{limits}"), &dir, "test").unwrap();
         let (gate, keeper) = gate("call");
         // The other tests hold nothing up.
@@ -260,6 +266,96 @@ fn claimed_sizes_take_no_memory() {
     for stream in streams {
         stream.shutdown(Shutdown::Both).unwrap();
     }
+}
+
+/// Megabytes that messages of all connections may take.
+#[derive(Debug)]
+struct Memory(Mutex<usize>);
+
+impl ipc::MessageMemory for Memory {
+    fn take(&self, bytes: usize) -> bool {
+        let mut left = self.0.lock().unwrap();
+        let enough = bytes <= *left;
+        *left -= if enough { bytes } else { 0 };
+        enough
+    }
+
+    fn give_back(&self, bytes: usize) {
+        *self.0.lock().unwrap() += bytes;
+    }
+}
+
+/// Begins a message of so many megabytes.
+fn begin(stream: &mut UnixStream, megabytes: u32) {
+    let words = megabytes << 17;
+    stream.write_all(&[0u32.to_le_bytes(), words.to_le_bytes()].concat()).unwrap();
+}
+
+/// Says whether the other side closes the connection, whatever it says before.
+fn is_ended(mut stream: UnixStream) -> bool {
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    match stream.read_to_end(&mut Vec::new()) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+#[test]
+fn messages_that_are_begun_count_and_others_are_served() {
+    let all = 40 << 20;
+    let memory = Arc::new(Memory(Mutex::new(all)));
+    let dir = new_dir("begun");
+    let address = BindAddress::parse("unix:x.sock", &dir, "test").unwrap();
+    let welcome = move || Guest { init: offer(Arc::default()), until_gone: Box::new(()) };
+    let listener = ipc::listen_within(&address, memory.clone(), welcome).unwrap();
+    let part = vec![0; 9 << 20];
+    let begun: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = UnixStream::connect(dir.join("x.sock")).unwrap();
+            begin(&mut stream, 99);
+            // Fails as soon as there is no memory left.
+            let sent = stream.write_all(&part);
+            (stream, sent.is_ok())
+        })
+        .collect();
+    let (kept, refused): (Vec<_>, Vec<_>) = begun.into_iter().partition(|(_, sent)| *sent);
+    // The last one may have been refused only after all was on its way.
+    assert!((3..=5).contains(&kept.len()), "{}", kept.len());
+    assert!(refused.into_iter().all(|(stream, _)| is_ended(stream)));
+    let (_link, init) = ipc::connect("unix:x.sock", &dir, "test").unwrap();
+    contract::echo(&init.make_echo().unwrap());
+    drop(kept);
+    while *memory.0.lock().unwrap() < all {
+        std::thread::yield_now();
+    }
+    drop(listener);
+}
+
+#[test]
+fn a_message_has_to_arrive_in_time() {
+    let options = || Options { message_timeout: Some(std::time::Duration::from_millis(100)), ..Options::default() };
+    let serve = || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let server = ipc::Server::start_with(theirs, options(), offer(Arc::default())).unwrap();
+        (ours, server)
+    };
+    for part in [&[0u8; 4][..], &[0, 0, 0, 0, 0, 0, 2, 0], &[0, 0, 0, 0, 0, 0, 2, 0, 1, 2, 3]] {
+        let (mut stream, server) = serve();
+        stream.write_all(part).unwrap();
+        assert!(is_ended(stream), "{part:?}");
+        server.wait();
+    }
+    // Between messages there is all the time in the world: others are late meanwhile.
+    let (stream, server) = serve();
+    let (link, init) = ipc::connect_socket(stream, "test").unwrap();
+    let echo = init.make_echo().unwrap();
+    for _ in 0..3 {
+        let (mut late, _server) = serve();
+        late.write_all(&[0; 4]).unwrap();
+        assert!(is_ended(late));
+    }
+    contract::echo(&echo);
+    drop((link, server));
 }
 
 fn resident() -> usize {

@@ -10,7 +10,7 @@ use capnp::message::ReaderOptions;
 use crate::event_loop::{Command, EventLoop};
 use crate::io::Io;
 use crate::reply::Lanes;
-use crate::{Error, Interface, Method, Object, Service};
+use crate::{Error, Interface, MessageMemory, Method, Object, Service};
 
 /// Limits and names of a connection.
 #[derive(Debug, Clone)]
@@ -37,6 +37,12 @@ pub struct Options {
     pub objects: usize,
     /// Most bytes held for the other side: parameters of its calls in progress, and what it has not read.
     pub bytes: usize,
+    /// What messages that arrive count towards from 64 KB on, until nobody reads them any more; nothing if not given. A
+    /// message for which there is not enough ends the connection.
+    pub memory: Option<Arc<dyn MessageMemory>>,
+    /// How long the other side may take to send a message that it has begun, and a second more for each MB of it; for
+    /// ever if not given. One that takes longer ends the connection.
+    pub message_timeout: Option<Duration>,
     /// How long a dropped object may wait for the other side to destroy it. After one that waited in vain the next do not
     /// wait, until the other side answers a call.
     pub destroy_timeout: Duration,
@@ -76,6 +82,8 @@ impl Default for Options {
             calls: 4096,
             objects: 1 << 16,
             bytes: 1 << 30,
+            memory: None,
+            message_timeout: None,
             destroy_timeout: Duration::from_secs(5),
             deadline: None,
             deadlines: Vec::new(),

@@ -48,6 +48,8 @@ pub(crate) enum Due {
     Connection(u64),
     /// A call that no thread waits for: its connection and its ticket.
     Call(u64, u64),
+    /// A message that is there in part: its connection.
+    Message(u64),
 }
 
 impl Local {
@@ -178,6 +180,9 @@ impl Core {
                 Due::Connection(connection) => self.peer(connection).into_iter().for_each(|peer| peer.ended()),
                 Due::Call(connection, ticket) => {
                     self.peer(connection).into_iter().for_each(|peer| peer.timed_out(ticket));
+                }
+                Due::Message(connection) => {
+                    self.peer(connection).into_iter().for_each(|peer| peer.check_message());
                 }
             }));
             if gave_up.is_err() {

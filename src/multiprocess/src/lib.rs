@@ -57,6 +57,7 @@ pub use network::LONG;
 pub use object::{Object, Proxy};
 pub use refusal::refuse;
 pub use reply::{Reply, Who};
+pub use segments::MessageMemory;
 pub use service::{Interface, Kind, Method, ServerCall, Service};
 pub use stream::{Room, Streamed};
 pub use trace::Short;

@@ -14,6 +14,7 @@ use std::io::{self, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use capnp::Error;
 use capnp::any_pointer;
@@ -30,7 +31,7 @@ use crate::io::Io;
 use crate::message::Message;
 use crate::outgoing::{Outgoing, Queued, Sent};
 use crate::quota::{self, Quota, Verdict};
-use crate::segments::{Received, Segments};
+use crate::segments::{MessageMemory, Received, Segments};
 use crate::splice::splice;
 
 /// Bytes read at a time.
@@ -49,6 +50,9 @@ pub const LONG: usize = 32 << 10;
 /// came; and the words that may be read beside, as what leads to the content of a short one is read often.
 const READINGS: usize = 4;
 const READ_AHEAD: usize = 1 << 16;
+
+/// Bytes for which a message may take a second more ([`Options::message_timeout`]).
+const SLOWEST: usize = 1 << 20;
 
 /// Most words to begin a message with: the RPC system asks for more than most calls need, which costs time to clear.
 const FIRST_SEGMENT: u32 = 192;
@@ -69,6 +73,10 @@ struct State {
     /// Most bytes that may wait to be sent.
     room: usize,
     dirty: Dirty,
+    memory: Option<Arc<dyn MessageMemory>>,
+    message_timeout: Option<Duration>,
+    /// Has [`Channel::check_message`] called at a time.
+    alarm: Alarm,
     incoming: RefCell<Incoming>,
     outgoing: RefCell<Outgoing>,
     quota: RefCell<Quota>,
@@ -90,6 +98,9 @@ struct State {
     writer: Cell<Option<Waker>>,
     end: Cell<Option<End>>,
 }
+
+/// Sets an alarm.
+type Alarm = Box<dyn Fn(Instant)>;
 
 /// What a message has beside what the RPC system writes.
 pub(crate) enum Along {
@@ -113,23 +124,30 @@ struct Incoming {
     drained: bool,
     /// Reads of this turn.
     reads: usize,
+    /// When a message was found to be there in part.
+    begun: Option<Instant>,
+    /// An alarm is set for it, or for one before it.
+    alarmed: bool,
 }
 
 impl Channel {
-    pub(crate) fn new(io: Arc<Io>, options: &Options, dirty: Dirty) -> Self {
+    pub(crate) fn new(io: Arc<Io>, options: &Options, dirty: Dirty, alarm: Alarm) -> Self {
         let buffer = vec![0; BUFFER].into_boxed_slice();
         Channel(Rc::new(State {
             io,
             limits: options.reader(),
             room: options.bytes,
             dirty,
+            memory: options.memory.clone(),
+            message_timeout: options.message_timeout,
+            alarm,
             quota: RefCell::new(Quota::new(options)),
             read: RefCell::default(),
             call_read: Cell::default(),
             serving: RefCell::default(),
             along: RefCell::default(),
             making: Cell::default(),
-            incoming: RefCell::new(Incoming { buffer, start: 0, end: 0, long: None, drained: false, reads: 0 }),
+            incoming: RefCell::new(Incoming::new(buffer)),
             outgoing: RefCell::default(),
             broken: RefCell::default(),
             reader: Cell::default(),
@@ -286,7 +304,7 @@ impl Channel {
         }
         let mut incoming = self.0.incoming.borrow_mut();
         loop {
-            match incoming.take(&self.0.limits) {
+            match incoming.take(&self.0.limits, self.0.memory.as_ref()) {
                 Ok(None) => {}
                 Ok(Some(message)) => match self.judge(message.clone())? {
                     Verdict::Pass => return Poll::Ready(Ok(Some(message))),
@@ -317,8 +335,12 @@ impl Channel {
                 if let Some(error) = self.0.broken.borrow_mut().take() {
                     return Poll::Ready(Err(error));
                 }
+                self.watch(&mut incoming);
                 self.0.reader.set(Some(cx.waker().clone()));
                 return Poll::Pending;
+            }
+            if !incoming.reserve() {
+                return Poll::Ready(Err(no_memory()));
             }
             match incoming.read(&mut self.0.io.stream()) {
                 Ok(0) if incoming.is_empty() => return Poll::Ready(Ok(None)),
@@ -333,6 +355,34 @@ impl Channel {
 }
 
 impl Channel {
+    /// Sets an alarm for a message that is there in part.
+    fn watch(&self, incoming: &mut Incoming) {
+        let Some(timeout) = self.0.message_timeout.filter(|_| !incoming.is_empty()) else { return };
+        incoming.begun.get_or_insert_with(Instant::now);
+        if let Some(due) = incoming.due(timeout).filter(|_| !incoming.alarmed) {
+            incoming.alarmed = true;
+            (self.0.alarm)(due);
+        }
+    }
+
+    /// Ends the connection if a message has taken too long; says whether it did.
+    pub(crate) fn check_message(&self) -> bool {
+        let Some(timeout) = self.0.message_timeout else { return false };
+        let mut incoming = self.0.incoming.borrow_mut();
+        incoming.alarmed = false;
+        let Some(due) = incoming.due(timeout) else { return false };
+        if Instant::now() < due {
+            // Another one than that for which the alarm was set.
+            incoming.alarmed = true;
+            drop(incoming);
+            (self.0.alarm)(due);
+            return false;
+        }
+        drop(incoming);
+        self.break_off(Error::overloaded(format!("a message did not arrive within {} s", timeout.as_secs_f64())));
+        true
+    }
+
     fn judge(&self, received: Received) -> Result<Verdict, Error> {
         let size = received.size();
         let limits = self.limits(&received);
@@ -342,7 +392,28 @@ impl Channel {
     }
 }
 
+fn no_memory() -> Error {
+    Error::overloaded("the messages and objects of all clients take all the memory that they may".to_owned())
+}
+
 impl Incoming {
+    fn new(buffer: Box<[u8]>) -> Self {
+        Incoming { buffer, start: 0, end: 0, long: None, drained: false, reads: 0, begun: None, alarmed: false }
+    }
+
+    /// When the message that is there in part is late.
+    fn due(&self, timeout: Duration) -> Option<Instant> {
+        let size = self.long.as_ref().map_or(0, |(segments, _)| segments.size());
+        let more = Duration::from_secs((size / SLOWEST) as u64);
+        // Negligible: a time that cannot be represented never comes.
+        self.begun?.checked_add(timeout)?.checked_add(more)
+    }
+
+    /// Takes the memory that the next read needs; `false` if there is not enough.
+    fn reserve(&mut self) -> bool {
+        self.long.as_mut().is_none_or(|(segments, there)| segments.reserve(*there))
+    }
+
     /// There may be more to read.
     fn listen(&mut self) {
         (self.drained, self.reads) = (false, 0);
@@ -354,7 +425,7 @@ impl Incoming {
 
     /// Reads into the long message or the buffer.
     fn read(&mut self, stream: &mut impl Read) -> io::Result<usize> {
-        let Incoming { buffer, start, end, long, drained, reads } = self;
+        let Incoming { buffer, start, end, long, drained, reads, .. } = self;
         let space = match long {
             Some((segments, there)) => segments.space(*there),
             None => {
@@ -378,9 +449,14 @@ impl Incoming {
     }
 
     /// Takes a message that is there; starts on one that is not there as a whole.
-    fn take(&mut self, limits: &ReaderOptions) -> Result<Option<Received>, Error> {
+    fn take(
+        &mut self,
+        limits: &ReaderOptions,
+        memory: Option<&Arc<dyn MessageMemory>>,
+    ) -> Result<Option<Received>, Error> {
         if let Some((segments, there)) = self.long.take() {
             if there == segments.size() {
+                self.begun = None;
                 return Ok(Some(Received::new(segments)));
             }
             self.long = Some((segments, there));
@@ -390,9 +466,18 @@ impl Incoming {
         let Some((lengths, body)) = read_table(bytes, limits)? else { return Ok(None) };
         let mut segments = Segments::new(&lengths);
         let there = body.len().min(segments.size());
+        if there < segments.size()
+            && let Some(memory) = memory
+        {
+            segments.count(memory);
+            if !segments.reserve(0) {
+                return Err(no_memory());
+            }
+        }
         segments.space(0)[..there].copy_from_slice(&body[..there]);
         self.start += bytes.len() - body.len() + there;
         if there == segments.size() {
+            self.begun = None;
             return Ok(Some(Received::new(segments)));
         }
         self.long = Some((segments, there));
@@ -641,7 +726,7 @@ mod tests {
     use crate::outgoing::tests::{message, send};
 
     fn incoming() -> Incoming {
-        Incoming { buffer: vec![0; 64].into_boxed_slice(), start: 0, end: 0, long: None, drained: false, reads: 0 }
+        Incoming::new(vec![0; 64].into_boxed_slice())
     }
 
     /// Gives at most `step` bytes at a time.
@@ -667,7 +752,7 @@ mod tests {
             let (mut incoming, mut got) = (incoming(), Vec::new());
             let mut stream = Steps { bytes: &expected, step };
             loop {
-                while let Some(segments) = incoming.take(&ReaderOptions::new()).expect("well-formed") {
+                while let Some(segments) = incoming.take(&ReaderOptions::new(), None).expect("well-formed") {
                     let reader = Reader::new(segments, ReaderOptions::new());
                     let text: capnp::text::Reader<'_> = reader.get_root().expect("a text");
                     got.push(text.to_string().expect("UTF-8"));

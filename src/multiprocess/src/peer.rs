@@ -130,7 +130,15 @@ impl Slab {
 impl Peer {
     /// Takes over a connection's socket.
     pub(crate) fn attach(shared: Arc<Shared>, role: Role, reactor: &Arc<Reactor>, local: &Local) {
-        let channel = Channel::new(shared.io.clone(), &shared.options, local.dirty.clone());
+        let alarm = {
+            let (local, reactor, id) = (local.clone(), reactor.clone(), shared.id);
+            move |at| {
+                if local.end_at(at, Due::Message(id)) {
+                    reactor.wake();
+                }
+            }
+        };
+        let channel = Channel::new(shared.io.clone(), &shared.options, local.dirty.clone(), Box::new(alarm));
         let peer = Rc::new(Peer {
             shared: shared.clone(),
             reactor: reactor.clone(),
@@ -473,6 +481,13 @@ impl Peer {
         // The call was cancelled. What it made may be the last to hold an object.
         if let Some(result) = unwanted {
             self.chore(Box::new(move || drop(result)));
+        }
+    }
+
+    /// Ends the connection if a message has taken too long to arrive.
+    pub(crate) fn check_message(&self) {
+        if self.channel.check_message() {
+            self.end_soon();
         }
     }
 

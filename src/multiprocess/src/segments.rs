@@ -42,12 +42,36 @@ fn memory(total: usize) -> Vec<Word> {
     memory
 }
 
+/// Memory that messages of several connections may take together, with whatever else its owner counts.
+///
+/// Called by the runtime, while it holds its lock, from any thread; must not wait.
+pub trait MessageMemory: std::fmt::Debug + Send + Sync {
+    /// Takes so many bytes; `false`, and takes none, if there are not as many.
+    fn take(&self, bytes: usize) -> bool;
+
+    /// Gives back bytes that were taken.
+    fn give_back(&self, bytes: usize);
+}
+
+/// Memory that a message has taken; gives it back when dropped.
+struct Taken {
+    memory: Arc<dyn MessageMemory>,
+    bytes: usize,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.memory.give_back(self.bytes);
+    }
+}
+
 /// A message, as far as it is there.
 pub(crate) struct Segments {
     /// Where each segment begins and ends, in words.
     bounds: Vec<(usize, usize)>,
     words: Vec<Word>,
     total: usize,
+    taken: Option<Taken>,
 }
 
 impl Segments {
@@ -62,7 +86,7 @@ impl Segments {
                 (start, total)
             })
             .collect();
-        Segments { bounds, words: memory(total), total }
+        Segments { bounds, words: memory(total), total, taken: None }
     }
 
     /// Size of the whole message in bytes.
@@ -70,12 +94,33 @@ impl Segments {
         self.total * WORD
     }
 
+    /// Has the message count towards this memory from now on ([`Self::reserve`]).
+    pub(crate) fn count(&mut self, memory: &Arc<dyn MessageMemory>) {
+        self.taken = Some(Taken { memory: memory.clone(), bytes: 0 });
+    }
+
+    /// Takes the memory that [`Self::space`] is about to need; `false` if there is not enough.
+    pub(crate) fn reserve(&mut self, there: usize) -> bool {
+        let needed = self.grown(there) * WORD;
+        let Some(Taken { memory, bytes }) = &mut self.taken else { return true };
+        if needed > *bytes {
+            if !memory.take(needed - *bytes) {
+                return false;
+            }
+            *bytes = needed;
+        }
+        true
+    }
+
+    /// How many words there have to be for more than `there` bytes.
+    fn grown(&self, there: usize) -> usize {
+        if there == self.words.len() * WORD { (self.words.len() + AHEAD).min(self.total) } else { self.words.len() }
+    }
+
     /// Where the bytes after the first `there` go: never empty unless the message is complete.
     pub(crate) fn space(&mut self, there: usize) -> &mut [u8] {
-        if there == self.words.len() * WORD {
-            let more = (self.words.len() + AHEAD).min(self.total);
-            self.words.resize(more, capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
-        }
+        let grown = self.grown(there);
+        self.words.resize(grown, capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
         &mut Word::words_to_bytes_mut(&mut self.words)[there..]
     }
 }
@@ -154,5 +199,46 @@ mod tests {
         assert_eq!(segments.size(), total * WORD);
         assert_eq!(Segments::new(&[2, 3]).space(0).len(), 5 * WORD);
         assert!(Segments::new(&[0]).space(0).is_empty());
+    }
+
+    #[derive(Debug)]
+    struct Memory(Mutex<usize>);
+
+    impl MessageMemory for Memory {
+        fn take(&self, bytes: usize) -> bool {
+            let mut left = self.0.lock().unwrap();
+            let enough = bytes <= *left;
+            *left -= if enough { bytes } else { 0 };
+            enough
+        }
+
+        fn give_back(&self, bytes: usize) {
+            *self.0.lock().unwrap() += bytes;
+        }
+    }
+
+    #[test]
+    fn memory_is_taken_as_it_grows_and_given_back() {
+        let all = 5 * AHEAD * WORD / 2;
+        let memory = Arc::new(Memory(Mutex::new(all)));
+        let shared: Arc<dyn MessageMemory> = memory.clone();
+        let left = || *memory.0.lock().unwrap();
+        // Longer than what is kept for others, which may be there already.
+        let mut segments = Segments::new(&[2 * RESERVE]);
+        segments.count(&shared);
+        for step in 0..2 {
+            assert!(segments.reserve(step * AHEAD * WORD) && segments.reserve(step * AHEAD * WORD));
+            segments.space(step * AHEAD * WORD);
+            assert_eq!(left(), all - (step + 1) * AHEAD * WORD);
+        }
+        assert!(segments.reserve(AHEAD * WORD + 8), "there is room");
+        assert!(!segments.reserve(2 * AHEAD * WORD));
+        let received = Received::new(segments);
+        let part = received.clone();
+        drop(received);
+        assert_eq!(left(), all - 2 * AHEAD * WORD);
+        drop(part);
+        assert_eq!(left(), all);
+        assert!(Segments::new(&[2 * RESERVE]).reserve(0), "nobody counts");
     }
 }

@@ -101,6 +101,17 @@ impl Clients {
         clients
     }
 
+    /// Takes bytes of the memory that all clients may take together (`-ipcmemory`), for what is held for them on the way
+    /// to their objects; `false`, and takes none, if there are not as many.
+    pub fn take_memory(&self, bytes: usize) -> bool {
+        self.memory.try_take(bytes).is_ok()
+    }
+
+    /// Gives back bytes taken with [`Self::take_memory`].
+    pub fn give_back_memory(&self, bytes: usize) {
+        self.memory.give_back(bytes);
+    }
+
     /// Lets clients have the node, once it is loaded; `None` takes it from them again.
     pub(crate) fn set_context(&self, context: Option<Arc<NodeContext>>) {
         *self.context.lock().unwrap_or_else(PoisonError::into_inner) = context;

@@ -13,11 +13,12 @@ pub fn listen(address: &str, datadir: &Path, clients: Arc<Clients>) -> Result<Bo
     let refuse = |address: &str, reason: String| format!("Unable to bind to IPC address '{address}'. {reason}");
     let parsed = ipc::BindAddress::parse(address, datadir, NAME).map_err(|error| refuse(address, error.to_string()))?;
     let offer = offer(&parsed).map_err(|reason| refuse(address, reason))?;
+    let memory = Arc::new(Memory(clients.clone()));
     let welcome = move || {
         let client = clients.connect(offer);
         ipc::Guest { init: client.init(), until_gone: Box::new(client) }
     };
-    match ipc::listen(&parsed, welcome) {
+    match ipc::listen_within(&parsed, memory, welcome) {
         Ok(listener) => Ok(Box::new(Socket(listener))),
         Err(error) => Err(refuse(&parsed.place.to_string(), error.to_string())),
     }
@@ -41,6 +42,25 @@ fn offer(address: &ipc::BindAddress) -> Result<Offer, String> {
         }
     }
     Ok(offer)
+}
+
+/// Counts messages towards the memory of all clients.
+struct Memory(Arc<Clients>);
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("memory of all clients")
+    }
+}
+
+impl ipc::MessageMemory for Memory {
+    fn take(&self, bytes: usize) -> bool {
+        self.0.take_memory(bytes)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.give_back_memory(bytes);
+    }
 }
 
 struct Socket(ipc::Listener);

@@ -25,12 +25,20 @@ impl Budget {
         Arc::new(Budget { limit, whose, held: AtomicUsize::new(0) })
     }
 
+    /// Takes `bytes`, to be given back; the error is how many are held.
+    pub(super) fn try_take(&self, bytes: usize) -> std::result::Result<(), usize> {
+        let take = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.limit);
+        self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).map(drop)
+    }
+
+    /// Gives back bytes taken with [`Self::try_take`].
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
     /// Takes `bytes`.
     pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Result<Held> {
-        let taken = self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, |held| {
-            held.checked_add(bytes).filter(|held| *held <= self.limit)
-        });
-        taken.map(|_| Held { budget: self.clone(), bytes }).map_err(|held| {
+        self.try_take(bytes).map(|()| Held { budget: self.clone(), bytes }).map_err(|held| {
             let mb = |bytes: usize| bytes.div_ceil(1 << 20);
             Error::overloaded(format_args!(
                 "the objects of {} may take {} MB and take {} MB; destroy some before asking for more",
@@ -44,7 +52,7 @@ impl Budget {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.held.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.budget.give_back(self.bytes);
     }
 }
 
