@@ -3,27 +3,33 @@
 //! Separate from the records' meaning ([`crate::records`]): this file knows pages, locks and transactions only.
 //!
 //! **Invariant:** the file is locked exclusively from open to drop, and a set of operations is written in one durable
-//! transaction or not at all. A file of another chain or a damaged one is never written to.
+//! transaction or not at all. A file of another chain or a damaged one is never written to. What is erased or replaced
+//! is overwritten with zeros, in the file and in its journal.
 
-use std::fs;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bitcoin::Network;
 use log::{debug, warn};
 use rusqlite::{Connection, OpenFlags, params};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use self::list::inspect;
+pub(crate) use self::list::{WalletFormat, list_wallets};
+use self::lock::{FileLock, Locking};
+
+mod list;
+mod lock;
 
 /// Name of the data file inside a wallet's directory.
 const DATA_FILE: &str = "wallet.dat";
+/// Name of the data file while the wallet is being made. No program takes it for a wallet.
+const NEW_FILE: &str = "wallet.dat.new";
 /// Value of `user_version`; Core has had no other.
 const SCHEMA_VERSION: i64 = 0;
-/// First bytes of every SQLite file.
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Smallest SQLite file.
-const SQLITE_MIN_SIZE: u64 = 512;
-/// Where the application id is in a SQLite file.
-const APPLICATION_ID_OFFSET: u64 = 68;
+/// SQLite's interface to the system without its file locks: see [`lock`].
+const VFS: &str = "unix-none";
 
 /// Why a wallet file could not be opened or written. The texts are Bitcoin Core's where it has one.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +77,14 @@ pub(crate) enum DbError {
     /// The wallet was unloaded.
     #[error("wallet is unloaded")]
     Closed,
+    /// The file cannot be opened, locked or named.
+    #[error("SQLiteDatabase: Failed to open database {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The file is damaged.
     #[error("Failed to verify database: {0}; restore the wallet from a backup")]
     Damaged(String),
@@ -98,19 +112,49 @@ pub(crate) type Record = (Vec<u8>, Vec<u8>);
 
 /// An open wallet file.
 pub(crate) struct Database {
-    /// `None` once closed.
+    /// `None` once closed. Before the lock, because fields are dropped in this order.
     connection: Option<Connection>,
+    lock: Option<FileLock>,
     path: PathBuf,
+    /// Where the file goes once the wallet is complete; until then it is removed when closed.
+    unpublished: Option<Unpublished>,
+    unsafe_sync: bool,
+}
+
+/// A wallet that is being made.
+struct Unpublished {
+    /// Directory of the wallet.
+    directory: PathBuf,
+    /// The directory was made for it.
+    made_directory: bool,
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
+    }
 }
 
 impl Database {
-    /// Makes a wallet file in `directory`, which is created if missing.
+    /// Makes a wallet file in `directory`, which is created if missing. The file is no wallet for anyone, and removed
+    /// when this is closed, until [`Database::publish`].
     pub(crate) fn create(directory: &Path, network: Network, unsafe_sync: bool) -> Result<Self, DbError> {
-        if inspect(directory, network).is_ok() {
+        if directory.join(DATA_FILE).symlink_metadata().is_ok() {
             return Err(DbError::Exists(directory.to_owned()));
         }
+        let made_directory = directory.symlink_metadata().is_err();
         fs::create_dir_all(directory).map_err(|_| DbError::NotWritable(directory.to_owned()))?;
-        let database = Database::connect(directory, unsafe_sync)?;
+        let unpublished = Some(Unpublished { directory: directory.to_owned(), made_directory });
+        let path = directory.join(NEW_FILE);
+        let mut database = Database { connection: None, lock: None, path, unpublished, unsafe_sync };
+        if let Err(error) = database.make_file() {
+            // Another process is making this wallet: the file is that one's.
+            if matches!(error, DbError::Locked) {
+                database.unpublished = None;
+            }
+            return Err(error);
+        }
+        database.connect()?;
         database.sql(
             "Failed to create new database",
             &format!(
@@ -122,11 +166,69 @@ impl Database {
         Ok(database)
     }
 
-    /// Opens the wallet file in `directory` and checks it.
+    /// Makes an empty file and locks it. One that is left from a creation that was cut short is removed.
+    fn make_file(&mut self) -> Result<(), DbError> {
+        let failed = |error| unusable(&self.path, error);
+        if self.path.symlink_metadata().is_ok() {
+            let Locking::Done(_left) = FileLock::acquire(&self.path, false).map_err(failed)? else {
+                return Err(DbError::Locked);
+            };
+            remove_file(&journal_of(&self.path));
+            fs::remove_file(&self.path).map_err(failed)?;
+        }
+        match FileLock::acquire(&self.path, true).map_err(failed)? {
+            Locking::Done(lock) => self.lock = Some(lock),
+            Locking::Taken => return Err(DbError::Locked),
+        }
+        Ok(())
+    }
+
+    /// Makes the file a wallet: from now on it is there, complete, whatever happens.
+    pub(crate) fn publish(&mut self) -> Result<(), DbError> {
+        let Some(directory) = self.unpublished.as_ref().map(|new| new.directory.clone()) else { return Ok(()) };
+        let target = directory.join(DATA_FILE);
+        // SQLite knows the file by its name. The lock is on the file itself.
+        self.disconnect();
+        rename_new(&self.path, &target).and_then(|()| File::open(&directory)?.sync_all()).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::AlreadyExists => DbError::Exists(directory.clone()),
+                _ => unusable(&target, error),
+            }
+        })?;
+        self.path = target;
+        self.unpublished = None;
+        self.connect()
+    }
+
+    /// Opens the wallet file in `directory` and checks it. Waits a few seconds for another process that is about to close
+    /// it.
     pub(crate) fn open(directory: &Path, network: Network, unsafe_sync: bool) -> Result<Self, DbError> {
         inspect(directory, network)?;
-        let database = Database::connect(directory, unsafe_sync)?;
-        database.verify()?;
+        let path = directory.join(DATA_FILE);
+        if !writable(directory) {
+            return Err(DbError::NotWritable(directory.to_owned()));
+        }
+        let lock = match FileLock::acquire(&path, false).map_err(|error| unusable(&path, error))? {
+            Locking::Done(lock) => Some(lock),
+            Locking::Taken => return Err(DbError::Locked),
+        };
+        // It may be another file than before the wait.
+        inspect(directory, network)?;
+        let mut database = Database { connection: None, lock, path, unpublished: None, unsafe_sync };
+        if !has_content(&journal_of(&database.path)) {
+            // Opening for writing may already change a damaged file.
+            let uri = format!("file:{}?immutable=1", percent_encoded(&database.path));
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let reader = Connection::open_with_flags_and_vfs(uri, flags, VFS)
+                .map_err(|source| DbError::Sqlite { action: "Failed to open database", source })?;
+            verify(&reader)?;
+            verify_length(&reader, &database.path)?;
+            database.connect()?;
+        } else {
+            // What was being written when the last process ended is taken back first.
+            database.connect()?;
+            verify(database.connection()?)?;
+        }
         Ok(database)
     }
 
@@ -169,7 +271,7 @@ impl Database {
         write().map_err(|source| DbError::Sqlite { action: "Failed to write", source })
     }
 
-    /// Rewrites the file so that erased records leave no trace in it.
+    /// Rewrites the file, so that no part of it that is not in use holds anything.
     pub(crate) fn rewrite(&self) -> Result<(), DbError> {
         self.sql("Failed to rewrite the database", "VACUUM")
     }
@@ -181,63 +283,52 @@ impl Database {
             .map_err(|source| DbError::Sqlite { action: "Failed to back up the database", source })
     }
 
-    /// Releases the file; every later operation fails.
+    /// Releases the file; every later operation fails. A wallet that was never complete leaves nothing behind.
     pub(crate) fn close(&mut self) {
-        self.connection = None;
+        self.disconnect();
+        if let Some(Unpublished { directory, made_directory }) = self.unpublished.take() {
+            remove_file(&self.path);
+            if made_directory {
+                // Stays where somebody has put something into it meanwhile.
+                let _ = fs::remove_dir(&directory);
+            }
+        }
+        self.lock = None;
+    }
+
+    /// Closes the connection, and removes the journal that SQLite leaves, empty, unless it is still needed.
+    fn disconnect(&mut self) {
+        let journal = journal_of(&self.path);
+        if self.connection.take().is_some() && (self.unpublished.is_some() || !has_content(&journal)) {
+            remove_file(&journal);
+        }
     }
 
     fn connection(&self) -> Result<&Connection, DbError> {
         self.connection.as_ref().ok_or(DbError::Closed)
     }
 
-    fn connect(directory: &Path, unsafe_sync: bool) -> Result<Self, DbError> {
-        if !writable(directory) {
-            return Err(DbError::NotWritable(directory.to_owned()));
-        }
-        let path = directory.join(DATA_FILE);
-        let flags =
-            OpenFlags::SQLITE_OPEN_FULL_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let connection = Connection::open_with_flags(&path, flags)
+    /// Opens the file, which is locked, for reading and writing.
+    fn connect(&mut self) -> Result<(), DbError> {
+        let flags = OpenFlags::SQLITE_OPEN_FULL_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let connection = Connection::open_with_flags_and_vfs(&self.path, flags, VFS)
             .map_err(|source| DbError::Sqlite { action: "Failed to open database", source })?;
-        let lock = || {
-            // A lock held by another process is an answer, not something to wait for.
-            connection.busy_timeout(Duration::ZERO)?;
-            connection.execute_batch("PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE TRANSACTION; COMMIT")
-        };
-        lock().map_err(|source| match source.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => DbError::Locked,
-            _ => damaged("Failed to lock the database", source),
-        })?;
-        let database = Database { connection: Some(connection), path };
-        database.sql("Failed to enable fullfsync", "PRAGMA fullfsync = true")?;
-        if unsafe_sync {
+        self.connection = Some(connection);
+        // Nobody else has the file, so pages read once stay valid. A journal that is cut to nothing at the end of each
+        // transaction keeps no old pages, and temporary files with pages of the wallet are not made.
+        self.sql(
+            "Failed to set up the database",
+            "PRAGMA locking_mode = exclusive; PRAGMA journal_mode = truncate; PRAGMA secure_delete = on; \
+             PRAGMA temp_store = memory; PRAGMA fullfsync = true",
+        )?;
+        if self.unsafe_sync {
             warn!(
                 "SQLite is configured to not wait for data to be flushed to disk. Data loss and corruption may occur."
             );
-            database.sql("Failed to set synchronous mode to OFF", "PRAGMA synchronous = OFF")?;
+            self.sql("Failed to set synchronous mode to OFF", "PRAGMA synchronous = OFF")?;
         }
-        debug!(target: "walletdb", "Opened {}", database.path.display());
-        Ok(database)
-    }
-
-    fn verify(&self) -> Result<(), DbError> {
-        let connection = self.connection()?;
-        let version = connection
-            .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
-            .map_err(|source| damaged("Failed to read the schema version", source))?;
-        if version != SCHEMA_VERSION {
-            return Err(DbError::Schema(version));
-        }
-        let problems = connection
-            .prepare("PRAGMA integrity_check")
-            .and_then(|mut statement| {
-                statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .map_err(|source| damaged("Failed to verify database", source))?;
-        match problems.iter().find(|line| *line != "ok") {
-            Some(problem) => Err(DbError::Damaged(problem.replace('\n', " "))),
-            None => Ok(()),
-        }
+        debug!(target: "walletdb", "Opened {}", self.path.display());
+        Ok(())
     }
 
     fn sql(&self, action: &'static str, text: &str) -> Result<(), DbError> {
@@ -245,88 +336,91 @@ impl Database {
     }
 }
 
-/// Returns the directories below `wallet_dir` that hold a wallet of this chain, relative to it; `""` is the directory
-/// itself.
-pub(crate) fn list_wallets(wallet_dir: &Path, network: Network) -> Vec<(String, WalletFormat)> {
-    let mut found = Vec::new();
-    if let Some(format) = format_of(wallet_dir, network) {
-        found.push((String::new(), format));
-    }
-    let mut pending = vec![wallet_dir.to_owned()];
-    while let Some(directory) = pending.pop() {
-        let entries = match fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) => {
-                warn!("Error scanning directory entries under {}: {error}", directory.display());
-                continue;
-            }
-        };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            if !path.is_dir() {
-                continue;
-            }
-            if let (Some(format), Ok(name)) = (format_of(&path, network), path.strip_prefix(wallet_dir)) {
-                found.push((name.to_string_lossy().into_owned(), format));
-            }
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                pending.push(path);
-            }
-        }
-    }
-    found
-}
-
-/// Format of a wallet file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WalletFormat {
-    /// A descriptor wallet.
-    Sqlite,
-    /// A wallet from before descriptor wallets; listed, never opened.
-    Legacy,
-}
-
-fn format_of(directory: &Path, network: Network) -> Option<WalletFormat> {
-    match inspect(directory, network) {
-        Ok(()) => Some(WalletFormat::Sqlite),
-        Err(DbError::Legacy(_)) => Some(WalletFormat::Legacy),
-        Err(_) => None,
-    }
-}
-
-/// Looks at the file's header without opening it as a database.
-fn inspect(directory: &Path, network: Network) -> Result<(), DbError> {
-    if directory.symlink_metadata().is_err() {
-        return Err(DbError::NotFound(directory.to_owned()));
-    }
-    let bad = || DbError::BadFormat(directory.to_owned());
-    let mut file = fs::File::open(directory.join(DATA_FILE)).map_err(|_| bad())?;
-    let size = file.metadata().map_err(|_| bad())?.len();
-    let mut header = [0; 16];
-    let mut id = [0; 4];
-    let mut read = || {
-        file.read_exact(&mut header)?;
-        file.seek(SeekFrom::Start(APPLICATION_ID_OFFSET))?;
-        file.read_exact(&mut id)
-    };
-    read().map_err(|_| bad())?;
-    // Berkeley DB's btree magic, in either byte order.
-    if matches!(header[12..], [0x00, 0x05, 0x31, 0x62] | [0x62, 0x31, 0x05, 0x00]) {
-        return Err(DbError::Legacy(directory.to_owned()));
-    }
-    if size < SQLITE_MIN_SIZE || &header != SQLITE_MAGIC {
-        return Err(bad());
-    }
-    let (expected, found) = (application_id(network), u32::from_be_bytes(id));
-    if expected != found {
-        return Err(DbError::WrongChain { path: directory.to_owned(), expected, found });
-    }
-    Ok(())
-}
-
 /// The chain's network magic, read as a big-endian integer.
 fn application_id(network: Network) -> u32 {
     u32::from_be_bytes(network.magic().to_bytes())
+}
+
+/// Checks schema version and structure.
+fn verify(connection: &Connection) -> Result<(), DbError> {
+    let version = connection
+        .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+        .map_err(|source| damaged("Failed to read the schema version", source))?;
+    if version != SCHEMA_VERSION {
+        return Err(DbError::Schema(version));
+    }
+    let problems = connection
+        .prepare("PRAGMA integrity_check")
+        .and_then(|mut statement| {
+            statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
+        })
+        .map_err(|source| damaged("Failed to verify database", source))?;
+    match problems.iter().find(|line| *line != "ok") {
+        Some(problem) => Err(DbError::Damaged(problem.replace('\n', " "))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the file ends with a whole page. SQLite takes zeros for what is missing of the last one, and its own check
+/// does not look at the content of records.
+fn verify_length(connection: &Connection, path: &Path) -> Result<(), DbError> {
+    let page: i64 = connection
+        .query_row("PRAGMA page_size", [], |row| row.get(0))
+        .map_err(|source| damaged("Failed to read the page size", source))?;
+    let length = path.metadata().map_err(|error| unusable(path, error))?.len();
+    match length.checked_rem(page.unsigned_abs()) {
+        Some(0) => Ok(()),
+        _ => Err(DbError::Damaged(format!("the file ends within a page ({length} bytes, pages of {page})"))),
+    }
+}
+
+/// Path of SQLite's rollback journal: beside the file itself, not beside a link to it.
+fn journal_of(path: &Path) -> PathBuf {
+    let mut journal = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    journal.push("-journal");
+    journal.into()
+}
+
+/// Returns whether a file is there and not empty.
+fn has_content(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Encodes what has a meaning of its own in a SQLite URI, and bytes that are no text.
+fn percent_encoded(path: &Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
+    bytes.map(|byte| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02x}") }).collect()
+}
+
+/// Gives a file its name unless another has that name.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can refuse by itself.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if to.symlink_metadata().is_err() => {
+            fs::rename(from, to)
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Removes a file that need not be there.
+fn remove_file(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => warn!("cannot remove {}: {error}", path.display()),
+        _ => {}
+    }
+}
+
+/// The system refuses to open, lock or name a file.
+fn unusable(path: &Path, source: io::Error) -> DbError {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            DbError::NotWritable(path.parent().unwrap_or(path).to_owned())
+        }
+        io::ErrorKind::InvalidInput => DbError::BadFormat(path.parent().unwrap_or(path).to_owned()),
+        _ => DbError::File { path: path.to_owned(), source },
+    }
 }
 
 fn writable(directory: &Path) -> bool {

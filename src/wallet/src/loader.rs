@@ -73,7 +73,7 @@ impl Loader {
         let _loading = self.start_loading(&creation.name)?;
         let wallet = Wallet::create(self.options.clone(), self.chain.clone(), creation)?;
         self.add(&wallet);
-        let warnings = self.update_startup(&creation.name, on_startup)?;
+        let warnings = self.update_startup(&creation.name, on_startup);
         Ok((wallet, warnings))
     }
 
@@ -86,7 +86,7 @@ impl Loader {
         }
         let (wallet, mut warnings) = Wallet::load(self.options.clone(), self.chain.clone(), name)?;
         self.add(&wallet);
-        warnings.extend(self.update_startup(name, on_startup)?);
+        warnings.extend(self.update_startup(name, on_startup));
         Ok((wallet, warnings))
     }
 
@@ -100,17 +100,21 @@ impl Loader {
         drop(reservation);
         wallet.close();
         info!("[{name}] Releasing wallet");
-        self.update_startup(name, on_startup)
+        Ok(self.update_startup(name, on_startup))
     }
 
-    fn update_startup(&self, name: &str, on_startup: Option<bool>) -> Result<Vec<String>> {
-        let Some(load_on_startup) = on_startup else { return Ok(Vec::new()) };
+    /// Updates the start-up list; gives warnings. The wallet is made, opened or unloaded already, so that not even a node
+    /// that cannot be asked makes this an error.
+    fn update_startup(&self, name: &str, on_startup: Option<bool>) -> Vec<String> {
+        let Some(load_on_startup) = on_startup else { return Vec::new() };
         let update = WalletSettingUpdate { name: name.to_owned(), load_on_startup };
-        if self.chain.update_wallet_setting(update)? {
-            return Ok(Vec::new());
+        match self.chain.update_wallet_setting(update) {
+            Ok(true) => return Vec::new(),
+            Ok(false) => {}
+            Err(error) => warn!("[{name}] the start-up setting cannot be updated: {error}"),
         }
         let then = if load_on_startup { "may not be loaded" } else { "may still be loaded" };
-        Ok(vec![format!("Wallet load on startup setting could not be updated, so wallet {then} next node startup.")])
+        vec![format!("Wallet load on startup setting could not be updated, so wallet {then} next node startup.")]
     }
 
     /// Opens the wallets configured for start-up.

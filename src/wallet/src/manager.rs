@@ -1,7 +1,7 @@
 //! One descriptor in a wallet: its keys, its cache, the scripts it stands for so far.
 //!
-//! **Invariant:** `scripts` holds exactly the indices `range_start..range_end` once [`Manager::expand`] ran; a locked
-//! manager still expands whatever its cache covers.
+//! **Invariant:** `scripts` holds exactly the indices `range_start..range_end` after each commit; a locked manager still
+//! expands whatever its cache covers.
 
 use std::collections::BTreeMap;
 
@@ -129,17 +129,9 @@ impl Manager {
         Some(changes)
     }
 
-    /// Derives from the cache what the range has and `scripts` has not; returns each new script with index and
-    /// position. `None` if the cache does not cover the range.
-    pub(crate) fn expand(&mut self, secp: &Secp256k1<All>) -> Option<Vec<(ScriptBuf, i32, usize)>> {
-        let mut new = Vec::new();
-        let first = self.record.range_start + i32::try_from(self.scripts.len()).ok()?;
-        for index in first..self.record.range_end {
-            let scripts = self.expanded(secp, index)?.scripts;
-            new.extend(scripts.iter().enumerate().map(|(position, script)| (script.clone(), index, position)));
-            self.scripts.push(scripts);
-        }
-        Some(new)
+    /// First index in the range whose scripts are not in `scripts` yet.
+    pub(crate) fn next_unexpanded(&self) -> i32 {
+        self.record.range_start.saturating_add(i32::try_from(self.scripts.len()).unwrap_or(i32::MAX))
     }
 
     /// Derives scripts and keys of one index from the cache.

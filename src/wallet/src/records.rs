@@ -6,10 +6,10 @@
 //! in the file.
 
 use bitcoin::hashes::{Hash, sha256d};
-use bitcoin::secp256k1::SecretKey;
-use bitcoin::{BlockHash, Network, NetworkKind, OutPoint, PublicKey, Txid};
+use bitcoin::secp256k1::{All, Secp256k1, SecretKey};
+use bitcoin::{BlockHash, Network, NetworkKind, OutPoint, PublicKey, ScriptBuf, Txid};
 
-use crate::crypter::StoredMasterKey;
+use crate::crypter::{MasterKey, StoredMasterKey, encrypt_secret};
 use crate::db::Op;
 use crate::descriptor::cache::{Cache, decode_xpub, encode_xpub};
 use crate::descriptor::{Descriptor, DescriptorId, OutputType};
@@ -20,6 +20,8 @@ pub(crate) mod tx;
 
 pub(crate) use tx::{TxState, WalletTx};
 
+/// Type of the record of [`Change::RewritePending`].
+const REWRITE_PENDING: &str = "rewritepending";
 /// Version in front of a block locator; nothing reads it.
 const LOCATOR_VERSION: i32 = 70016;
 /// Version of Bitcoin Core whose files these are.
@@ -80,6 +82,20 @@ pub(crate) enum Change {
     NextPosition(i64),
     /// An output is locked across restarts, or no longer.
     LockedOutput(OutPoint, bool),
+    /// The file has to be rewritten to be rid of keys that were in the clear, or no longer. Our own record; Core leaves
+    /// records that it does not know alone.
+    RewritePending(bool),
+}
+
+impl DescriptorRecord {
+    /// Derives the scripts of the indices of the range after the first `have`. `None` if the cache does not cover them.
+    pub(crate) fn scripts(&self, secp: &Secp256k1<All>, cache: &Cache, have: usize) -> Option<Vec<Vec<ScriptBuf>>> {
+        let first = self.range_start.checked_add(i32::try_from(have).ok()?)?;
+        let indices = (first..self.range_end).map(|index| u32::try_from(index).ok());
+        indices
+            .map(|index| Some(self.descriptor.expand(secp, index?, cache, &|_| None, &mut Cache::default())?.scripts))
+            .collect()
+    }
 }
 
 /// Why a record cannot be understood.
@@ -106,6 +122,22 @@ const LEGACY_KINDS: [&str; 10] =
     ["ckey", "cscript", "defaultkey", "hdchain", "keymeta", "key", "wkey", "pool", "watchmeta", "watchs"];
 
 impl Change {
+    /// Descriptor that may make other scripts after the change than before.
+    pub(crate) fn expanding(&self) -> Option<DescriptorId> {
+        match self {
+            Change::Descriptor(id, _) | Change::Cache(id, _) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Change that records a private key, encrypted if there is a master key.
+    pub(crate) fn key(id: DescriptorId, public: PublicKey, secret: &SecretKey, master: Option<&MasterKey>) -> Self {
+        match master {
+            Some(master) => Change::EncryptedKey(id, public, encrypt_secret(master, &public.to_bytes(), secret)),
+            None => Change::Key(id, public, *secret),
+        }
+    }
+
     /// Appends the operations that record the change.
     pub(crate) fn encode(&self, ops: &mut Vec<Op>) {
         let put = |key: Writer, value: Writer| Op::Put(key.done(), value.done());
@@ -187,6 +219,10 @@ impl Change {
                 let key = Writer::key("lockedutxo").raw(&outpoint.txid.to_byte_array()).u32(outpoint.vout);
                 ops.push(if *locked { put(key, new().u8(b'1')) } else { Op::Erase(key.done()) });
             }
+            Change::RewritePending(pending) => {
+                let key = Writer::key(REWRITE_PENDING);
+                ops.push(if *pending { put(key, new().u8(b'1')) } else { Op::Erase(key.done()) });
+            }
         }
     }
 
@@ -244,6 +280,9 @@ fn decode_plain(kind: &str, mut key: Reader<'_>, value: &[u8], network: Network)
     let mut value_reader = Reader::new(value);
     let public_key =
         |reader: &mut Reader<'_>| PublicKey::from_slice(reader.bytes()?).map_err(|_| ReadError::Invalid("public key"));
+    // Loading never writes these records again, so that the file keeps what is replaced here.
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let address = |reader: &mut Reader<'_>| Ok::<_, ReadError>(shown(reader.bytes()?));
     let xpub = |reader: &mut Reader<'_>| {
         decode_xpub(reader.bytes()?, network_kind(network)).ok_or(ReadError::Invalid("extended key"))
     };
@@ -299,11 +338,11 @@ fn decode_plain(kind: &str, mut key: Reader<'_>, value: &[u8], network: Network)
             let Some(kind) = OutputType::from_number(key.u8()?) else { return Ok(None) };
             Change::Active { internal, kind, id: Some(DescriptorId(value_reader.array()?)) }
         }
-        "name" => Change::Label(key.string()?, value_reader.string()?),
-        "purpose" => Change::Purpose(key.string()?, value_reader.string()?),
+        "name" => Change::Label(address(&mut key)?, shown(value_reader.bytes()?)),
+        "purpose" => Change::Purpose(address(&mut key)?, shown(value_reader.bytes()?)),
         "destdata" => {
             // Payment requests of the GUI are binary; they stay in the file unread.
-            let (address, name) = (key.string()?, key.string()?);
+            let (address, name) = (address(&mut key)?, shown(key.bytes()?));
             match value_reader.string() {
                 Ok(value) => Change::AddressData(address, name, value),
                 Err(_) => return Ok(None),
@@ -322,6 +361,7 @@ fn decode_plain(kind: &str, mut key: Reader<'_>, value: &[u8], network: Network)
             let txid = Txid::from_byte_array(key.array()?);
             Change::LockedOutput(OutPoint::new(txid, key.u32()?), true)
         }
+        REWRITE_PENDING => Change::RewritePending(true),
         _ => return Ok(None),
     }))
 }

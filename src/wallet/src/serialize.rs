@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         self.raw(size)
     }
 
-    /// Takes a string with its length.
+    /// Takes a text with its length. Texts that users typed are read as [`Reader::bytes`]: they need not be UTF-8.
     pub(crate) fn string(&mut self) -> Result<String, ReadError> {
         String::from_utf8(self.bytes()?.to_vec()).map_err(|_| ReadError::Invalid("string"))
     }

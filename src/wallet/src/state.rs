@@ -3,10 +3,12 @@
 //! **Invariant:** [`State::commit`] is the only way in. A change that could not be written is not applied, so memory
 //! never claims what the file does not hold; loading applies the same changes in the same way.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bitcoin::secp256k1::{All, Secp256k1};
 use bitcoin::{Address, BlockHash, Network, OutPoint, Script, ScriptBuf, TxOut, Txid};
+use log::warn;
 
 use crate::crypter::{MasterKey, StoredMasterKey};
 use crate::db::Database;
@@ -111,6 +113,8 @@ pub(crate) struct State {
     pub(crate) relock_time: i64,
     /// Transactions that changed since someone was told.
     pub(crate) touched: Vec<Txid>,
+    /// The file may hold keys in the clear outside of its records, from before the wallet was encrypted.
+    pub(crate) rewrite_pending: bool,
 }
 
 impl State {
@@ -141,16 +145,60 @@ impl State {
             master: None,
             relock_time: 0,
             touched: Vec::new(),
+            rewrite_pending: false,
         }
     }
 
-    /// Writes the changes in one transaction, then applies them.
+    /// Writes the changes in one transaction, then applies them. On an error nothing has changed, neither in the file nor
+    /// in memory: applying cannot fail.
     pub(crate) fn commit(&mut self, changes: Vec<Change>) -> Result<()> {
+        let scripts = self.new_scripts(&changes)?;
         let mut ops = Vec::new();
         changes.iter().for_each(|change| change.encode(&mut ops));
         self.db.write(&ops)?;
         changes.into_iter().for_each(|change| self.apply(change));
-        self.expand_all()
+        scripts.into_iter().for_each(|(id, scripts)| self.add_scripts(id, scripts));
+        Ok(())
+    }
+
+    /// Derives the scripts that descriptors have once `changes` are applied, and have not now.
+    fn new_scripts(&self, changes: &[Change]) -> Result<Vec<(DescriptorId, Vec<Vec<ScriptBuf>>)>> {
+        let ids: BTreeSet<DescriptorId> = changes.iter().filter_map(Change::expanding).collect();
+        let mut new = Vec::new();
+        for id in ids {
+            let known = self.managers.get(&id);
+            let mut record = known.map(|manager| &manager.record);
+            let mut cache = known.map_or_else(Cow::default, |manager| Cow::Borrowed(&manager.cache));
+            let mut have = known.map_or(0, |manager| manager.scripts.len());
+            for change in changes {
+                match change {
+                    Change::Descriptor(other, changed) if *other == id => {
+                        if record.is_some_and(|old| old.range_start != changed.range_start) {
+                            have = 0;
+                        }
+                        record = Some(changed);
+                    }
+                    Change::Cache(other, learned) if *other == id => cache.to_mut().merge((**learned).clone()),
+                    _ => {}
+                }
+            }
+            if let Some(record) = record {
+                new.push((id, record.scripts(&self.secp, &cache, have).ok_or_else(cannot_expand)?));
+            }
+        }
+        Ok(new)
+    }
+
+    /// Finishes what [`State::rewrite_pending`] stands for. A failure is no failure of what was asked for: it is tried
+    /// again when the wallet is closed and when it is opened.
+    pub(crate) fn finish_rewrite(&mut self) {
+        if !self.rewrite_pending {
+            return;
+        }
+        let rewritten = self.db.rewrite().map_err(Error::from);
+        if let Err(error) = rewritten.and_then(|()| self.commit(vec![Change::RewritePending(false)])) {
+            warn!("{}: old private keys may still be in unused parts of the file: {error}", self.db.path().display());
+        }
     }
 
     /// Takes a change over; scripts of descriptors follow with [`State::expand_all`].
@@ -207,6 +255,7 @@ impl State {
             Change::AddressData(..) => {}
             Change::Tx(tx) => self.apply_tx(*tx),
             Change::NextPosition(position) => self.next_position = position,
+            Change::RewritePending(pending) => self.rewrite_pending = pending,
             Change::LockedOutput(outpoint, true) => drop(self.locked.insert(outpoint, true)),
             Change::LockedOutput(outpoint, false) => drop(self.locked.remove(&outpoint)),
         }
@@ -236,24 +285,31 @@ impl State {
         }
     }
 
-    /// Derives the scripts of descriptors whose range grew, and finds the outputs that pay them.
+    /// Derives all scripts of the descriptors of a file just read.
     pub(crate) fn expand_all(&mut self) -> Result<()> {
-        let mut grew = false;
-        for manager in self.managers.values_mut() {
-            let new = manager
-                .expand(&self.secp)
-                .ok_or_else(|| Error::wallet("Error: Unable to expand wallet descriptor from cache"))?;
-            grew |= !new.is_empty();
-            for (script, index, position) in new {
-                self.script_log.push(script.clone());
-                self.scripts.entry(script).or_default().push(Owner { id: manager.id, index, position });
+        let ids: Vec<DescriptorId> = self.managers.keys().copied().collect();
+        for id in ids {
+            if let Some(manager) = self.managers.get(&id) {
+                let have = manager.scripts.len();
+                let scripts = manager.record.scripts(&self.secp, &manager.cache, have).ok_or_else(cannot_expand)?;
+                self.add_scripts(id, scripts);
             }
         }
-        if grew {
-            let txids: Vec<Txid> = self.txs.keys().copied().collect();
-            txids.into_iter().for_each(|txid| self.index_outputs(txid));
-        }
         Ok(())
+    }
+
+    /// Adds the scripts of the next indices of a descriptor, and finds the outputs that pay them.
+    fn add_scripts(&mut self, id: DescriptorId, new: Vec<Vec<ScriptBuf>>) {
+        let Some(manager) = self.managers.get_mut(&id).filter(|_| !new.is_empty()) else { return };
+        for (scripts, index) in new.into_iter().zip(manager.next_unexpanded()..) {
+            for (position, script) in scripts.iter().enumerate() {
+                self.script_log.push(script.clone());
+                self.scripts.entry(script.clone()).or_default().push(Owner { id, index, position });
+            }
+            manager.scripts.push(scripts);
+        }
+        let txids: Vec<Txid> = self.txs.keys().copied().collect();
+        txids.into_iter().for_each(|txid| self.index_outputs(txid));
     }
 
     /// Says whether a flag is set.
@@ -322,4 +378,8 @@ impl State {
             | TxState::Inactive { .. } => 0,
         }
     }
+}
+
+fn cannot_expand() -> Error {
+    Error::wallet("Error: Unable to expand wallet descriptor from cache")
 }

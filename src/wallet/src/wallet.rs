@@ -89,6 +89,7 @@ impl Wallet {
         if let Err(error) = self.write_best_block(&mut state) {
             log::warn!("[{}] cannot record the last block: {error}", self.name);
         }
+        state.finish_rewrite();
         state.master = None;
         state.db.close();
         drop(state);

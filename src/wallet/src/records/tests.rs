@@ -100,7 +100,7 @@ fn transactions_round_trip_in_every_state() {
     for (state, hash, index) in states {
         let mut entry = WalletTx::new(tx.clone(), state);
         (entry.position, entry.time_smart, entry.time_received) = (1, 7, 5);
-        entry.texts.insert("comment".into(), "hi".into());
+        entry.set_text("comment", "hi");
         // fromaccount, n, timesmart sorted among the texts.
         let texts = "0407636f6d6d656e740268690b66726f6d6163636f756e7400016e01310974696d65736d6172740137";
         let expected = format!("{TX}{hash}00{index}00{texts}0000000000050000000000");

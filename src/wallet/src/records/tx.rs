@@ -1,5 +1,6 @@
 //! A transaction with what the wallet knows about it, and its record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bitcoin::hashes::Hash;
@@ -77,9 +78,10 @@ pub(crate) struct WalletTx {
     /// Position among the wallet's transactions; -1 if it has none.
     pub(crate) position: i64,
     /// Texts kept with it: `comment`, `to`, `replaces_txid`, `replaced_by_txid`, and what older versions wrote.
-    pub(crate) texts: BTreeMap<String, String>,
+    /// Bytes, because a file may hold texts that are not UTF-8.
+    pub(crate) texts: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Payment messages and requests, kept as found.
-    pub(crate) messages: Vec<(String, String)>,
+    pub(crate) messages: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl WalletTx {
@@ -101,21 +103,31 @@ impl WalletTx {
         i64::from(if self.time_smart != 0 { self.time_smart } else { self.time_received })
     }
 
+    /// Keeps a text with the transaction.
+    pub(crate) fn set_text(&mut self, name: &str, text: &str) {
+        self.texts.insert(name.into(), text.into());
+    }
+
+    /// Text to show; what is not UTF-8 in it is replaced.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.texts.get(name.as_bytes()).map(|text| String::from_utf8_lossy(text))
+    }
+
     /// Serialises the record's value.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut texts = self.texts.clone();
-        texts.insert("fromaccount".to_owned(), String::new());
+        texts.insert("fromaccount".into(), Vec::new());
         if self.position != -1 {
-            texts.insert("n".to_owned(), self.position.to_string());
+            texts.insert("n".into(), self.position.to_string().into());
         }
         if self.time_smart != 0 {
-            texts.insert("timesmart".to_owned(), self.time_smart.to_string());
+            texts.insert("timesmart".into(), self.time_smart.to_string().into());
         }
         let (hash, index) = self.state.serialized();
         // Merkle branch and previous transactions are empty lists now.
         let head = Writer::default().raw(&consensus::serialize(&self.tx)).raw(&hash).size(0).i32(index).size(0);
-        let pairs = |writer: Writer, pairs: &mut dyn Iterator<Item = (&String, &String)>, count: usize| {
-            pairs.fold(writer.size(count), |writer, (name, text)| writer.string(name).string(text))
+        let pairs = |writer: Writer, pairs: &mut dyn Iterator<Item = (&Vec<u8>, &Vec<u8>)>, count: usize| {
+            pairs.fold(writer.size(count), |writer, (name, text)| writer.bytes(name).bytes(text))
         };
         let head = pairs(head, &mut texts.iter(), texts.len());
         let head = pairs(head, &mut self.messages.iter().map(|(name, text)| (name, text)), self.messages.len());
@@ -141,19 +153,22 @@ impl WalletTx {
         }
         let mut texts = BTreeMap::new();
         for _ in 0..reader.size()? {
-            texts.insert(reader.string()?, reader.string()?);
+            texts.insert(reader.bytes()?.to_vec(), reader.bytes()?.to_vec());
         }
         let mut messages = Vec::new();
         for _ in 0..reader.size()? {
-            messages.push((reader.string()?, reader.string()?));
+            messages.push((reader.bytes()?.to_vec(), reader.bytes()?.to_vec()));
         }
         let _time_is_block_time = reader.u32()?;
         let time_received = reader.u32()?;
-        let mut number = |name: &str| texts.remove(name).and_then(|text| text.parse::<i64>().ok());
+        let mut number = |name: &str| {
+            let text = texts.remove(name.as_bytes())?;
+            std::str::from_utf8(&text).ok()?.parse::<i64>().ok()
+        };
         let position = number("n").unwrap_or(-1);
         let time_smart = number("timesmart").and_then(|time| u32::try_from(time).ok()).unwrap_or(0);
-        texts.remove("fromaccount");
-        texts.remove("spent");
+        texts.remove(&b"fromaccount"[..]);
+        texts.remove(&b"spent"[..]);
         let state = TxState::from_serialized(hash, index);
         Ok(WalletTx { tx, state, time_received, time_smart, position, texts, messages })
     }

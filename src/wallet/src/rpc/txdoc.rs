@@ -90,7 +90,7 @@ pub(super) fn common(wallet: &Wallet, state: &State, tx: &WalletTx) -> Result<Ma
     put(&mut entry, "time", tx.time());
     put(&mut entry, "timereceived", tx.time_received);
     for key in ["comment", "to", "replaces_txid", "replaced_by_txid"] {
-        if let Some(text) = tx.texts.get(key) {
+        if let Some(text) = tx.text(key) {
             put(&mut entry, key, text.clone());
         }
     }

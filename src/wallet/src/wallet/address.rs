@@ -8,6 +8,7 @@ use rpc::code;
 use zeroize::Zeroizing;
 
 use super::Wallet;
+use crate::crypter::MasterKey;
 use crate::descriptor::{DescriptorId, OutputType, default_descriptor};
 use crate::error::{Error, Result};
 use crate::manager::Manager;
@@ -25,8 +26,9 @@ impl State {
         OutputType::ALL.iter().any(|kind| self.active_manager(*kind, internal).is_some_and(Manager::can_get_addresses))
     }
 
-    /// Makes the default descriptors from a fresh master key, one for each kind of address and side.
-    pub(crate) fn set_up_descriptors(&mut self, keypool: i32) -> Result<()> {
+    /// Computes what it takes to have the default descriptors, made from a fresh seed, one for each kind of address and
+    /// side. Their private keys are encrypted if there is something to encrypt them with.
+    pub(crate) fn fresh_descriptors(&self, keypool: i32, encrypt_with: Option<&MasterKey>) -> Result<Vec<Change>> {
         let mut seed = Zeroizing::new([0; 32]);
         rand::thread_rng().fill_bytes(&mut seed[..]);
         // Like Core, from the bytes of a valid private key.
@@ -35,11 +37,15 @@ impl State {
         }
         let master = Xpriv::new_master(self.network, &seed[..])
             .map_err(|error| Error::wallet(format!("cannot make a master key: {error}")))?;
-        let changes = self.default_descriptor_changes(&master, keypool)?;
-        self.commit(changes)
+        self.default_descriptor_changes(&master, keypool, encrypt_with)
     }
 
-    pub(crate) fn default_descriptor_changes(&self, master: &Xpriv, keypool: i32) -> Result<Vec<Change>> {
+    fn default_descriptor_changes(
+        &self,
+        master: &Xpriv,
+        keypool: i32,
+        encrypt_with: Option<&MasterKey>,
+    ) -> Result<Vec<Change>> {
         let xpub = Xpub::from_priv(&self.secp, master);
         let public = PublicKey::new(xpub.public_key);
         let creation_time = u64::try_from(common::clock::now()).unwrap_or(0);
@@ -56,7 +62,7 @@ impl State {
                     .top_up(&self.secp, 0, keypool, None)
                     .ok_or_else(|| Error::wallet("Could not top up scriptPubKeys"))?;
                 changes.push(Change::Descriptor(id, Box::new(record)));
-                changes.push(self.key_change(id, public, &master.private_key)?);
+                changes.push(Change::key(id, public, &master.private_key, encrypt_with));
                 changes.extend(derived);
                 changes.push(Change::Active { internal, kind, id: Some(id) });
             }
@@ -69,11 +75,8 @@ impl State {
 
     /// Records a private key, encrypted if the wallet is.
     pub(crate) fn key_change(&self, id: DescriptorId, public: PublicKey, secret: &SecretKey) -> Result<Change> {
-        if !self.is_encrypted() {
-            return Ok(Change::Key(id, public, *secret));
-        }
-        let master = self.master.as_ref().ok_or_else(Error::locked)?;
-        Ok(Change::EncryptedKey(id, public, crate::crypter::encrypt_secret(master, &public.to_bytes(), secret)))
+        self.ensure_unlocked()?;
+        Ok(Change::key(id, public, secret, self.master.as_ref()))
     }
 
     /// Computes the next unused script of a kind, and what it takes to have handed it out.
@@ -159,8 +162,9 @@ impl Wallet {
         }
         let kind = kind.or(self.options.change_type).unwrap_or(self.options.address_type);
         let (script, changes) = state.next_script(kind, true, self.options.keypool)?;
+        let address = Address::from_script(&script, state.network)
+            .map_err(|_| Error::wallet("Error: Cannot extract destination from the generated scriptpubkey"))?;
         state.commit(changes)?;
-        Address::from_script(&script, state.network)
-            .map_err(|_| Error::wallet("Error: Cannot extract destination from the generated scriptpubkey"))
+        Ok(address)
     }
 }

@@ -141,7 +141,7 @@ impl State {
             if !place || (self.is_immature(tx) && !filter.immature_too) {
                 continue;
             }
-            let replacing = tx.texts.contains_key("replaces_txid") || tx.texts.contains_key("replaced_by_txid");
+            let replacing = tx.text("replaces_txid").is_some() || tx.text("replaced_by_txid").is_some();
             let safe = self.is_trusted(tx, spend_unconfirmed, &mut known) && !(depth == 0 && replacing);
             let wanted = (safe || filter.unsafe_too)
                 && (filter.min_depth..=filter.max_depth).contains(&depth)

@@ -73,16 +73,18 @@ impl Wallet {
                 changes.push(Change::EncryptedKey(manager.id, *public, encrypted));
             }
         }
-        state.commit(changes).map_err(|_| failed())?;
         // Keys that were once on disk in the clear are not used for new addresses; a blank wallet stays blank.
         if !state.has_flag(flags::BLANK) {
-            state.master = Some(master);
-            let made = state.set_up_descriptors(self.options.keypool);
-            state.master = None;
-            made.map_err(|_| failed())?;
+            changes.extend(state.fresh_descriptors(self.options.keypool, Some(&master))?);
         }
+        changes.push(Change::RewritePending(true));
+        // All or nothing: an error has to mean that the wallet is not encrypted.
+        state.commit(changes).map_err(|error| {
+            self.log(&format!("cannot encrypt: {error}"));
+            failed()
+        })?;
         state.relock_time = 0;
-        state.db.rewrite().map_err(|_| failed())?;
+        state.finish_rewrite();
         drop(state);
         self.events.send(Event::Status);
         Ok(())
@@ -114,7 +116,10 @@ impl Wallet {
             }
         }
         state.master = Some(master.ok_or_else(|| incorrect(passphrase, "wallet ", ""))?);
-        state.top_up_all(self.options.keypool)?;
+        // The wallet is unlocked either way, and has to be locked again; addresses are derived at the next occasion.
+        if let Err(error) = state.top_up_all(self.options.keypool) {
+            self.log(&format!("cannot derive addresses ahead: {error}"));
+        }
         state.relock_time = common::clock::now().saturating_add_unsigned(seconds);
         let until = state.relock_time;
         drop(state);

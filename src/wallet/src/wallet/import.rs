@@ -1,7 +1,7 @@
 //! Importing descriptors.
 
 use bitcoin::secp256k1::SecretKey;
-use bitcoin::{Address, PublicKey};
+use bitcoin::PublicKey;
 use rpc::code;
 
 use super::Wallet;
@@ -58,6 +58,7 @@ impl Wallet {
         if watch_only && !parsed.secrets.is_empty() {
             return Err(Error::wallet("Cannot import private keys to a wallet with private keys disabled"));
         }
+        let mut changes = Vec::new();
         for (number, descriptor) in parsed.descriptors.iter().enumerate() {
             let internal = if count == 2 { number == 1 } else { import.internal.unwrap_or(false) };
             let record = DescriptorRecord {
@@ -67,9 +68,9 @@ impl Wallet {
                 range_start: range.0,
                 range_end: range.1,
             };
-            self.import_one(&mut state, import, &parsed, record, internal, warnings)?;
+            changes.extend(self.import_changes(&state, import, &parsed, record, internal, warnings)?);
         }
-        Ok(())
+        state.commit(changes)
     }
 
     /// Range and next index, from what was given and the defaults.
@@ -92,23 +93,25 @@ impl Wallet {
         Ok((range, next.ok_or_else(|| invalid("next_index is out of range"))?))
     }
 
-    fn import_one(
+    /// Computes what it takes to have one of the descriptors that an import stands for.
+    fn import_changes(
         &self,
-        state: &mut State,
+        state: &State,
         import: &Import,
         parsed: &Parsed,
         record: DescriptorRecord,
         internal: bool,
         warnings: &mut Vec<String>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Change>> {
         let secrets = |key: &PublicKey| parsed.secrets.iter().find(|found| found.0 == *key).map(|found| found.1);
         let descriptor = record.descriptor.clone();
         let id = descriptor.id();
-        if descriptor.expand(&state.secp, 0, &Cache::default(), &secrets, &mut Cache::default()).is_none() {
-            return Err(Error::wallet(
+        let expanded = descriptor.expand(&state.secp, 0, &Cache::default(), &secrets, &mut Cache::default());
+        let scripts = expanded.map(|expanded| expanded.scripts).ok_or_else(|| {
+            Error::wallet(
                 "Cannot expand descriptor. Probably because of hardened derivations without private keys provided",
-            ));
-        }
+            )
+        })?;
         if !state.has_flag(flags::DISABLE_PRIVATE_KEYS) {
             if parsed.secrets.is_empty() {
                 return Err(Error::wallet(
@@ -154,22 +157,12 @@ impl Wallet {
         let top_up = manager.top_up(&state.secp, manager.record.next_index, self.options.keypool, None);
         changes.extend(top_up.ok_or_else(|| Error::wallet("Could not top up scriptPubKeys"))?);
         changes.extend(active_changes(state, &descriptor, import.active, internal, warnings));
-        if state.has_flag(flags::BLANK) && !own.is_empty() && import.active {
-            // Core keeps the flag: descriptors of such a wallet are made by hand.
-        }
-        state.commit(changes)?;
         if !descriptor.is_ranged() && !internal {
-            self.label_imported(state, id, import.label.as_deref().unwrap_or(""))?;
+            let label = import.label.as_deref().unwrap_or("");
+            let addresses = scripts.iter().filter_map(|script| state.address(script));
+            changes.extend(addresses.flat_map(|address| State::label_changes(&address, label, "receive")));
         }
-        Ok(())
-    }
-
-    fn label_imported(&self, state: &mut State, id: crate::descriptor::DescriptorId, label: &str) -> Result<()> {
-        let scripts = state.managers.get(&id).map(|manager| manager.scripts.concat()).unwrap_or_default();
-        let addresses = scripts.iter().filter_map(|script| Address::from_script(script, state.network).ok());
-        let changes =
-            addresses.flat_map(|address| State::label_changes(&address.to_string(), label, "receive")).collect();
-        state.commit(changes)
+        Ok(changes)
     }
 }
 

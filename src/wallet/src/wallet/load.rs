@@ -124,16 +124,21 @@ impl Wallet {
         let flags = own | flags::DESCRIPTORS | flags::LAST_HARDENED_CACHED;
         state.commit(vec![Change::Version(CLIENT_VERSION), Change::Flags(flags)])?;
         if passphrase.is_empty() && own & (flags::BLANK | flags::DISABLE_PRIVATE_KEYS) == 0 {
-            state.set_up_descriptors(options.keypool)?;
+            let changes = state.fresh_descriptors(options.keypool, None)?;
+            state.commit(changes)?;
         }
         let status = chain.status()?;
         state.tip = Some(Tip { hash: status.tip.hash, height: status.tip.height });
         let wallet = Wallet::new(name, path, options, chain, state);
-        wallet.attach(true)?;
+        // Until it is published there is no wallet of that name, and none is left behind by a failure.
+        let mut made = wallet.attach(true);
         if !passphrase.is_empty() {
-            wallet.encrypt(passphrase).map_err(|_| {
-                Error::refused(code::WALLET_ENCRYPTION_FAILED, "Error: Wallet created but failed to encrypt.")
-            })?;
+            made = made.and_then(|()| wallet.encrypt(passphrase));
+        }
+        made = made.and_then(|()| Ok(wallet.state().db.publish()?));
+        if let Err(error) = made {
+            wallet.close();
+            return Err(error);
         }
         wallet.log("Wallet completed creation");
         wallet.post_load();
@@ -160,6 +165,7 @@ impl Wallet {
             ));
             state.best_block.clear();
         }
+        state.finish_rewrite();
         state.top_up_all(options.keypool)?;
         let wallet = Wallet::new(name, path, options, chain, state);
         wallet.attach(false).map_err(failed)?;

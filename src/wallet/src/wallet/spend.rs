@@ -73,7 +73,7 @@ impl Wallet {
         entry.time_received = u32::try_from(common::clock::now()).unwrap_or(0);
         entry.time_smart = entry.time_received;
         entry.position = state.next_position;
-        entry.texts.extend(payment.texts.iter().map(|(name, text)| ((*name).to_owned(), text.clone())));
+        payment.texts.iter().for_each(|(name, text)| entry.set_text(name, text));
         let mut changes = made.changes;
         changes.push(Change::NextPosition(entry.position + 1));
         changes.push(Change::Tx(Box::new(entry)));
