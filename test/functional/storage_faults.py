@@ -8,49 +8,13 @@ import http.client
 import os
 import re
 import subprocess
-import sys
 
+from framework.disk import NAMESPACE, disk, enter_namespace, fill, needed, remount
 from framework.rpc import RpcError, fails
 from framework.scenario import main
 from framework.util import check, contains, equal
 
-NAMESPACE = "FUNCTIONAL_MOUNTS"
 NOBODY = 65534
-
-
-def enter_namespace():
-    """Starts the scenario once more where mounts are its own, or returns with none."""
-    if NAMESPACE in os.environ:
-        return
-    root = os.geteuid() == 0
-    command = ["unshare", "-m"] if root else ["unshare", "-rm"]
-    try:
-        works = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        works = False
-    if works:
-        os.environ[NAMESPACE] = "root" if root else "user"
-        os.execvp(command[0], [*command, sys.executable, *sys.argv])
-
-
-def disk(path, size):
-    """A disk of so many MB at a directory."""
-    path.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", path], check=True)
-
-
-def remount(path, options):
-    """Changes how a disk is mounted."""
-    subprocess.run(["mount", "-o", f"remount,{options}", path], check=True)
-
-
-def fill(path, left):
-    """Takes up a disk but for so many bytes. Returns the file that does."""
-    filler = path / "filler"
-    stat = os.statvfs(path)
-    with open(filler, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, stat.f_bavail * stat.f_frsize - left)
-    return filler
 
 
 def node_on_disk(t, size):
@@ -62,8 +26,7 @@ def node_on_disk(t, size):
 
 
 def run(t):
-    if NAMESPACE not in os.environ:
-        t.skip("the system gives no mount namespace")
+    needed(t)
 
     t.step("a disk that is nearly full at the start")
     node = node_on_disk(t, 40)
