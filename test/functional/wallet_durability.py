@@ -1,26 +1,14 @@
 """What a call on a wallet answers is what is on disk, whatever room the disk has; plain keys are in no file once it is encrypted."""
 
 import base64
-import hashlib
 import os
 import re
 
+from framework.descriptor import secret_key
 from framework.disk import disk, enter_namespace, fill, needed
 from framework.rpc import RpcError, fails
 from framework.scenario import main
 from framework.util import check, equal, wait_until
-
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
-def secret_key(xprv):
-    """The private key in an extended private key, 32 bytes."""
-    number = 0
-    for letter in xprv:
-        number = number * 58 + ALPHABET.index(letter)
-    raw = number.to_bytes(82, "big")
-    equal(hashlib.sha256(hashlib.sha256(raw[:78]).digest()).digest()[:4], raw[78:], "checksum")
-    return raw[46:78]
 
 
 def plain_keys(wallet):
@@ -139,5 +127,6 @@ def run(t):
     node.stop()
 
 
+enter_namespace()
 enter_namespace()
 main(run)

@@ -431,6 +431,7 @@ impl Incoming {
             None => {
                 if *start > 0 {
                     buffer.copy_within(*start..*end, 0);
+                    buffer[*end - *start..*end].fill(0);
                     (*start, *end) = (0, *end - *start);
                 }
                 &mut buffer[*end..]
@@ -475,7 +476,10 @@ impl Incoming {
             }
         }
         segments.space(0)[..there].copy_from_slice(&body[..there]);
+        let begin = self.start;
         self.start += bytes.len() - body.len() + there;
+        // The buffer lives as long as the connection, and the message may hold a secret.
+        self.buffer[begin..self.start].fill(0);
         if there == segments.size() {
             self.begun = None;
             return Ok(Some(Received::new(segments)));

@@ -1,7 +1,7 @@
 //! Encryption of private keys as Bitcoin Core does it: AES-256-CBC under a random master key, which itself is stored
 //! encrypted under a key derived from the passphrase.
 //!
-//! **Invariant:** master keys and derived keys are wiped when dropped and have no `Debug` output.
+//! **Invariant:** master keys and derived keys are in locked pages, wiped when dropped, and have no `Debug` output.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use bitcoin::hashes::{Hash, sha256d};
 use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
 use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit, block_padding::Pkcs7};
 use rand::RngCore;
+use secret::LockedBytes;
 use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
@@ -25,7 +26,7 @@ const MIN_ROUNDS: u32 = 25_000;
 const TARGET_DERIVATION: Duration = Duration::from_millis(100);
 
 /// The key that encrypts all private keys of a wallet.
-pub(crate) type MasterKey = Zeroizing<[u8; KEY_SIZE]>;
+pub(crate) type MasterKey = LockedBytes<KEY_SIZE>;
 
 /// A master key as stored: encrypted under a passphrase (`mkey` record).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl StoredMasterKey {
         }
         let (key, iv) = derive(passphrase, &self.salt, self.rounds);
         let plain = decrypt(&key, &iv, &self.encrypted)?;
-        Some(Zeroizing::new(plain.as_slice().try_into().ok()?))
+        MasterKey::from_slice(&plain)
     }
 
     /// Serialises the record's value.
@@ -88,9 +89,7 @@ impl StoredMasterKey {
 
 /// Makes a random master key.
 pub(crate) fn random_master_key() -> MasterKey {
-    let mut key = Zeroizing::new([0; KEY_SIZE]);
-    rand::thread_rng().fill_bytes(&mut key[..]);
-    key
+    MasterKey::new(|key| rand::thread_rng().fill_bytes(key))
 }
 
 /// Encrypts a private key; the initialisation vector is the double SHA-256 of its public key.
@@ -120,7 +119,7 @@ fn derive(passphrase: &str, salt: &[u8], rounds: u32) -> (MasterKey, [u8; 16]) {
         let next = Sha512::digest(&block[..]);
         block.copy_from_slice(&next);
     }
-    let key = Zeroizing::new(block[..32].try_into().expect("the block has 64 bytes"));
+    let key = MasterKey::new(|key| key.copy_from_slice(&block[..KEY_SIZE]));
     let iv = block[32..48].try_into().expect("the block has 64 bytes");
     (key, iv)
 }
@@ -170,8 +169,8 @@ mod tests {
         let master = random_master_key();
         let stored = StoredMasterKey::new(&master, "right");
         let stored = StoredMasterKey::decode(&stored.encode()).unwrap();
-        assert_eq!(stored.open("right").map(|key| *key), Some(*master));
-        assert_ne!(stored.open("wrong").map(|key| *key), Some(*master));
+        assert_eq!(stored.open("right").as_deref(), Some(&*master));
+        assert_ne!(stored.open("wrong").as_deref(), Some(&*master));
         assert!(stored.rounds >= MIN_ROUNDS);
     }
 

@@ -41,6 +41,9 @@ mod tests;
 ///
 /// Fails if an option has a value it cannot take.
 pub fn loader(config: ProcessConfig, chain: Arc<dyn Chain>) -> Result<Arc<dyn WalletLoader>> {
+    if !sqlite_memory::install() {
+        log::warn!("SQLite was in use before; it does not wipe the memory that it frees");
+    }
     let options = options::Options::new(&config).map_err(Error::internal)?;
     Ok(Arc::new(service::Service::new(Arc::new(loader::Loader::new(options, chain)))))
 }

@@ -55,6 +55,8 @@ impl WalletLoader for Service {
 
     fn execute_rpc(&self, request: RpcRequest) -> interfaces::Result<std::result::Result<String, RpcError>> {
         let result = Request::try_from(request).and_then(|request| self.commands.execute(&request));
+        // Passphrases and private keys went through the functions that returned.
+        secret::wipe_stack();
         Ok(result.map(|value| value.to_string()).map_err(RpcError::from))
     }
 

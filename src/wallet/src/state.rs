@@ -226,9 +226,11 @@ impl State {
             }
             Change::EncryptedKey(id, public, secret) => {
                 if let Some(manager) = self.managers.get_mut(&id) {
-                    if let Some(mut plain) = manager.keys.remove(&public) {
+                    // Erased where it is: the map keeps the memory of what is removed.
+                    if let Some(plain) = manager.keys.get_mut(&public) {
                         plain.non_secure_erase();
                     }
+                    manager.keys.remove(&public);
                     manager.encrypted.insert(public, secret);
                 }
             }

@@ -1,4 +1,8 @@
-"""Descriptor checksums (BIP 380)."""
+"""Descriptor checksums (BIP 380), and the private keys in descriptors (BIP 32)."""
+
+import hashlib
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 INPUT = "0123456789()[],'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
 OUTPUT = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -25,3 +29,15 @@ def with_checksum(descriptor):
             state ^= generator if top >> bit & 1 else 0
     state ^= 1
     return descriptor + "#" + "".join(OUTPUT[state >> 5 * (7 - i) & 31] for i in range(8))
+
+
+def secret_key(xprv):
+    """The private key in an extended private key, 32 bytes."""
+    number = 0
+    for letter in xprv:
+        number = number * 58 + BASE58.index(letter)
+    raw = number.to_bytes(82, "big")
+    check = hashlib.sha256(hashlib.sha256(raw[:78]).digest()).digest()[:4]
+    if check != raw[78:]:
+        raise ValueError(f"checksum of {xprv[:4]}...")
+    return raw[46:78]

@@ -28,6 +28,8 @@ const IPC: &[&str] = &["ipc", "multiprocess", "capnp", "capnp-rpc", "rustls", "r
 
 const TABLE: &[Row] = &[
     row("common", &[], &["interfaces", "kernel", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
+    row("secret", &[], &["common", "interfaces", "kernel", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
+    row("sqlite-memory", &[], &["common", "interfaces", "kernel", "node", "rpc", "wallet", "ipc", "multiprocess"]),
     row("interfaces", &[], &["capnp", "capnp-rpc", "tokio", "serde", "rusqlite", "common", "rpc"]),
     row("multiprocess", &[], &["interfaces", "bitcoin", "common", "node", "wallet", "kernel"]),
     row("ipc", &["interfaces", "multiprocess"], &["node", "wallet", "kernel", "rpc"]),
@@ -36,30 +38,30 @@ const TABLE: &[Row] = &[
     row("p2p", &["common", "kernel"], &["interfaces", "node", "rpc", "wallet", "ipc", "multiprocess", "capnp"]),
     row(
         "node",
-        &["interfaces", "kernel", "p2p", "common", "rpc"],
+        &["interfaces", "kernel", "p2p", "common", "rpc", "secret"],
         &["wallet", "ipc", "multiprocess", "capnp", "rusqlite"],
     ),
     row("rpc", &["interfaces", "common"], &["node", "wallet", "kernel", "ipc", "multiprocess", "capnp"]),
-    row("wallet", &["interfaces", "common", "rpc"], &["kernel", "node", "ipc", "multiprocess", "capnp"]),
+    row("wallet", &["interfaces", "common", "rpc", "secret", "sqlite-memory"], &["kernel", "node", "ipc", "multiprocess", "capnp"]),
     row("testing", &["interfaces"], &["kernel", "node", "wallet", "ipc"]),
     // What measures the nodes knows them from outside alone.
     row("bench", &[], &["common", "interfaces", "kernel", "p2p", "node", "rpc", "wallet", "ipc", "multiprocess"]),
-    row("bitcoind", &["common", "interfaces", "node", "rpc", "wallet"], IPC),
+    row("bitcoind", &["common", "interfaces", "node", "rpc", "secret", "wallet"], IPC),
     Row {
         name: "bitcoin-node",
-        may_use: &["common", "interfaces", "node", "rpc", "ipc"],
+        may_use: &["common", "interfaces", "node", "rpc", "ipc", "secret"],
         never: &["wallet", "rusqlite"],
         never_without_feature: IPC,
     },
     Row {
         name: "bitcoin-wallet",
-        may_use: &["common", "interfaces", "wallet", "rpc", "ipc"],
+        may_use: &["common", "interfaces", "wallet", "rpc", "ipc", "secret"],
         never: &["node", "kernel", "cxx"],
         never_without_feature: IPC,
     },
     Row {
         name: "bitcoin-cli",
-        may_use: &["common", "interfaces", "rpc", "ipc"],
+        may_use: &["common", "interfaces", "rpc", "ipc", "secret"],
         never: &["node", "wallet", "kernel"],
         never_without_feature: IPC,
     },

@@ -12,6 +12,10 @@ mod open_wallets;
 mod wallet_process;
 mod watch;
 
+/// Requests with passphrases and keys leave nothing in memory that was freed.
+#[global_allocator]
+static ALLOCATOR: secret::WipingAllocator = secret::WIPING_ALLOCATOR;
+
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
     let parties = node::Parties {

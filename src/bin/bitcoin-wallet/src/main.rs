@@ -6,6 +6,10 @@ use std::process::ExitCode;
 mod details;
 mod serve;
 
+/// Requests with passphrases and keys leave nothing in memory that was freed.
+#[global_allocator]
+static ALLOCATOR: secret::WipingAllocator = secret::WIPING_ALLOCATOR;
+
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
     serve::main(std::env::args_os().collect())

@@ -7,6 +7,10 @@ use common::args::Program;
 #[path = "../../details.rs"]
 mod details;
 
+/// Requests with passphrases and keys leave nothing in memory that was freed.
+#[global_allocator]
+static ALLOCATOR: secret::WipingAllocator = secret::WIPING_ALLOCATOR;
+
 fn main() -> ExitCode {
     common::version::set_build_details(&details::text());
     node::run(
