@@ -26,7 +26,7 @@ pub use error::ArgsError;
 pub use help::format_paragraph;
 pub use paths::{CONFIG_FILE, SETTINGS_FILE, default_datadir};
 use sources::Sources;
-pub use table::{Category, Kind, OPTIONS, Opt, OptDefault, Program};
+pub use table::{Category, Kind, Missing, OPTIONS, Opt, OptDefault, Program};
 pub use units::parse_bytes;
 
 use crate::chain::Chain;

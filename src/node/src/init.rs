@@ -193,8 +193,8 @@ fn start(
         running.pid_file = Some(pid_file::PidFile::create(&path)?);
     }
     log_file::open(args)?;
-    for option in args.unavailable() {
-        log::warn!("{option} is accepted but has no effect in this version");
+    for (option, reason) in args.ignored() {
+        log::warn!("{option} is accepted but has no effect in this version: {reason}");
     }
     log::info!(
         "Using at most {} automatic connections ({} file descriptors available)",
@@ -216,6 +216,8 @@ fn start(
     let registry = server.as_ref().map_or_else(|| Arc::new(rpc::Registry::new()), rpc::server::Server::registry);
     running.server = server;
     addresses::check(args, chain, &paths.net_datadir)?;
+    // After the checks of Core, so that a value that is wrong is called wrong.
+    checks::check_available(args)?;
     registry.add(rpc::control::commands(&registry, {
         let shutdown = shutdown.clone();
         move || {

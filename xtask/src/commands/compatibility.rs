@@ -27,6 +27,8 @@ const CORE_USES_FILE: &str = "xtask/src/commands/compatibility/core_uses.txt";
 const COMMON_WORDS: [&str; 5] = ["generate", "ping", "send", "sendall", "stop"];
 /// What the help text says of an option without effect.
 const WITHOUT_EFFECT: &str = "(no effect in this version)";
+/// What the help text says of an option that stops the start.
+const REFUSED: &str = "(not available in this version)";
 /// Where the document is.
 const DOCUMENT: &str = "doc/compatibility.md";
 /// Tests named for one entry.
@@ -126,15 +128,21 @@ impl Programs {
         node.stop()?;
         let _ = writeln!(text, "\n## RPC commands\n\n{there} of {}.", self.commands.len());
         text.push_str(&table);
-        let there = self.options.iter().filter(|entry| entry.effective).count();
-        let all = self.options.len();
-        let _ = writeln!(text, "\n## Options\n\n{there} of {all} have an effect; the others are accepted.");
+        let count = |state| self.options.iter().filter(|entry| entry.state == state).count();
+        let _ = writeln!(
+            text,
+            "\n## Options\n\n{} of {} have an effect. {} tune something that is missing: they are accepted, and the log \
+             names them at the start. {} promise privacy, safety or data that is missing: they stop the start.",
+            count("yes"),
+            self.options.len(),
+            count("accepted"),
+            count("refused")
+        );
         text.push_str("\n| option | there | tests | Core's |\n|---|---|---|---|\n");
         for entry in &self.options {
-            let state = if entry.effective { "yes" } else { "accepted" };
             let name = &entry.name;
             let users = users(tests, &option_needles(name));
-            row(&mut text, &format!("`-{name}`{}", entry.of), state, &users, &core(&format!("-{name}")));
+            row(&mut text, &format!("`-{name}`{}", entry.of), entry.state, &users, &core(&format!("-{name}")));
         }
         Ok(text)
     }
@@ -228,7 +236,8 @@ struct Entry {
     name: String,
     /// The program, if only one has it.
     of: &'static str,
-    effective: bool,
+    /// `yes` if it has its effect, `accepted` if it has none, `refused` if the node does not start with it.
+    state: &'static str,
 }
 
 /// Reads the options off a help text: a line begins with two spaces and a dash, its description follows.
@@ -238,8 +247,13 @@ fn help_entries(help: &str, of: &'static str) -> Vec<Entry> {
         let Some((_, option)) = paragraph.split_once("  -").filter(|(before, _)| before.is_empty()) else { continue };
         let (form, description) = option.split_once('\n').unwrap_or((option, ""));
         let name = form.split('=').next().unwrap_or(form);
-        let words: Vec<&str> = description.split_whitespace().collect();
-        entries.push(Entry { name: name.to_owned(), of, effective: !words.join(" ").contains(WITHOUT_EFFECT) });
+        let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
+        let state = match () {
+            () if words.contains(WITHOUT_EFFECT) => "accepted",
+            () if words.contains(REFUSED) => "refused",
+            () => "yes",
+        };
+        entries.push(Entry { name: name.to_owned(), of, state });
     }
     entries
 }
@@ -268,9 +282,10 @@ mod tests {
     #[test]
     fn options_are_read_off_the_help_text() {
         let help = "Options:\n\n  -alertnotify=<cmd>\n       Run <cmd>\n\n  -txindex\n       Keep an index (default: 0) (no\n       \
-                    effect in this version)\n\nUsage: -x\n";
-        let entry = |name: &str, effective| Entry { name: name.to_owned(), of: "", effective };
-        assert_eq!(help_entries(help, ""), [entry("alertnotify", true), entry("txindex", false)]);
+                    effect in this version)\n\n  -proxy=<ip>\n       A proxy (not available\n       in this version)\n\nUsage: -x\n";
+        let entry = |name: &str, state| Entry { name: name.to_owned(), of: "", state };
+        let expected = [entry("alertnotify", "yes"), entry("txindex", "accepted"), entry("proxy", "refused")];
+        assert_eq!(help_entries(help, ""), expected);
     }
 
     #[test]

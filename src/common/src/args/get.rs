@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::key::{text_to_bool, text_to_int, text_to_uint};
 use super::sources::Lookup;
-use super::table::{self, OptDefault};
+use super::table::{self, Kind, Missing, OptDefault};
 use super::{Args, State};
 use crate::chain::Chain;
 
@@ -150,19 +150,49 @@ impl Args {
         selected.or_else(|| self.requested_chain().ok()).unwrap_or_default()
     }
 
-    /// Returns the options given, with a dash, that ask for something this version does not have. Values that ask for
-    /// nothing (`-natpmp=0`, `-noonion`) are left out.
-    pub fn unavailable(&self) -> Vec<String> {
+    /// Returns the options given, with a dash, that tune something this version does not have, and why they do
+    /// nothing. Values that ask for nothing (`-natpmp=0`, `-nodnsseed`) are left out.
+    pub fn ignored(&self) -> Vec<(String, &'static str)> {
+        self.given_but_missing(|missing| match missing {
+            Missing::Ignored(reason) => Some((reason, ["0"].as_slice())),
+            Missing::Refused { .. } => None,
+        })
+    }
+
+    /// Returns the options given, with a dash, that promise something this version does not have, and what would
+    /// happen if they were ignored. Values that ask for nothing (`-proxy=0`, `-noonion`) are left out.
+    pub fn refused(&self) -> Vec<(String, &'static str)> {
+        self.given_but_missing(|missing| match missing {
+            Missing::Ignored(_) => None,
+            Missing::Refused { reason, off } => Some((reason, off)),
+        })
+    }
+
+    /// Returns the options whose values are not all among those that `select` gives along with the reason.
+    fn given_but_missing(
+        &self,
+        select: impl Fn(Missing) -> Option<(&'static str, &'static [&'static str])>,
+    ) -> Vec<(String, &'static str)> {
         let state = self.read();
-        let asks = |opt: &table::Opt| match state.value(self, opt.name) {
-            Value::Null | Value::Bool(false) => false,
-            Value::Bool(true) => true,
-            other => value_text(&other).is_some_and(|text| match opt.kind {
-                table::Kind::Bool => text_to_bool(&text),
-                _ => text != "0",
-            }),
-        };
-        table::of(self.program).filter(|opt| opt.pending && asks(opt)).map(|opt| format!("-{}", opt.name)).collect()
+        let rows = table::of(self.program).filter_map(|opt| {
+            let (reason, off) = opt.missing.and_then(&select)?;
+            let values = match opt.kind {
+                Kind::Multi => state.sources.list(opt.name, state.lookup(self, opt.name)),
+                _ => vec![state.value(self, opt.name)],
+            };
+            let asks = |value: &Value| match value {
+                Value::Null | Value::Bool(false) => false,
+                Value::Bool(true) => true,
+                other => value_text(other).is_some_and(|text| match opt.kind {
+                    Kind::Bool => text_to_bool(&text),
+                    // What follows the sign is the network of a proxy.
+                    Kind::Multi => !off.contains(&text.split_once('=').map_or(&*text, |(proxy, _)| proxy)),
+                    _ => !off.contains(&&*text),
+                }),
+            };
+            values.iter().any(asks).then(|| (format!("-{}", opt.name), reason))
+        });
+        rows.collect()
     }
 
     /// Returns what network-only options stand only in the top section of a file, where they have no effect on the

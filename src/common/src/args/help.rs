@@ -1,7 +1,7 @@
 //! The help text, derived from the table and laid out as Bitcoin Core does it.
 
 use super::Args;
-use super::table::{self, Category, Opt, OptDefault};
+use super::table::{self, Category, Missing, Opt, OptDefault};
 
 const SCREEN_WIDTH: usize = 79;
 const OPTION_INDENT: usize = 2;
@@ -38,7 +38,11 @@ fn entry(row: &Opt, bump: usize) -> String {
         OptDefault::Int(value) => format!(" (default: {value})"),
         OptDefault::Str(text) => format!(" (default: {text})"),
     };
-    let effect = if row.pending { " (no effect in this version)" } else { "" };
+    let effect = match row.missing {
+        None => "",
+        Some(Missing::Ignored(_)) => " (no effect in this version)",
+        Some(Missing::Refused { .. }) => " (not available in this version)",
+    };
     let message = format!("{}{default}{effect}", row.help);
     format!(
         "{:option_indent$}{dash}{}{}\n{:message_indent$}{}\n\n",

@@ -168,8 +168,22 @@ pub struct Opt {
     pub disallow_negation: bool,
     /// `-name` without a value is an error.
     pub disallow_elision: bool,
-    /// Accepted, but what it asks for is not there yet; see [`super::Args::unavailable`].
-    pub pending: bool,
+    /// What happens where it asks for something that is not there yet; `None` if it has its effect.
+    pub missing: Option<Missing>,
+}
+
+/// What happens when an option asks for something this version does not have, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It tunes: nobody is worse off without it than with a node of that default. The log names it at the start.
+    Ignored(&'static str),
+    /// It promises privacy, safety or data that software waits for: the node does not start.
+    Refused {
+        /// What would happen if the node started all the same.
+        reason: &'static str,
+        /// Values that ask for nothing, besides a negation.
+        off: &'static [&'static str],
+    },
 }
 
 impl Opt {
@@ -203,8 +217,21 @@ impl Opt {
         self
     }
 
-    const fn pending(mut self) -> Self {
-        self.pending = true;
+    /// Tunes something that is not there.
+    const fn ignored(mut self, reason: &'static str) -> Self {
+        self.missing = Some(Missing::Ignored(reason));
+        self
+    }
+
+    /// Promises something that is not there.
+    const fn refused(mut self, reason: &'static str) -> Self {
+        self.missing = Some(Missing::Refused { reason, off: &["0"] });
+        self
+    }
+
+    /// The same, for an option that asks for nothing if its value is empty.
+    const fn refused_unless_empty(mut self, reason: &'static str) -> Self {
+        self.missing = Some(Missing::Refused { reason, off: &["0", ""] });
         self
     }
 
@@ -258,7 +285,7 @@ const fn opt(
         sensitive: false,
         disallow_negation: false,
         disallow_elision: false,
-        pending: false,
+        missing: None,
     }
 }
 
@@ -309,6 +336,9 @@ mod tests {
                 assert_eq!(row.help.is_empty(), row.category == Category::Hidden, "{}", row.name);
                 assert!(!row.help.ends_with('.'), "{}: the default follows the text", row.name);
                 assert!(!row.help.contains("(default"), "{}: the default comes from the row", row.name);
+                if let Some(Missing::Ignored(reason) | Missing::Refused { reason, .. }) = row.missing {
+                    assert!(!reason.is_empty() && !reason.ends_with('.') && !reason.contains('\n'), "{}", row.name);
+                }
             }
         }
     }

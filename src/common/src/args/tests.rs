@@ -273,11 +273,21 @@ fn settings_for_another_process() {
 
 #[test]
 fn options_without_the_capability() {
-    let check = |options: &[&str], expected: &[&str]| {
-        assert_eq!(Case::new("").init(options).unwrap().unavailable(), expected);
+    let check = |options: &[&str], ignored: &[&str], refused: &[&str]| {
+        let args = Case::new("").init(options).unwrap();
+        let names = |found: Vec<(String, _)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(args.ignored()), ignored, "{options:?}");
+        assert_eq!(names(args.refused()), refused, "{options:?}");
     };
-    check(&["-txindex=0", "-noonion", "-natpmp=0", "-v2transport=0"], &[]);
-    check(&["-txindex", "-seednode=x"], &["-txindex", "-seednode"]);
+    check(&["-txindex=0", "-noonion", "-natpmp=0", "-v2transport=0"], &[], &[]);
+    check(&["-txindex", "-seednode=x", "-v2transport=1"], &["-v2transport", "-seednode"], &["-txindex"]);
+    check(&["-proxy=0", "-proxy=", "-proxy=0=ipv4", "-onion=", "-onion=0", "-signer=", "-walletnotify="], &[], &[]);
+    check(&["-proxy=1.2.3.4:5=ipv4", "-proxy=0", "-blockfilterindex", "-asmap"], &[], &[
+        "-blockfilterindex",
+        "-asmap",
+        "-proxy",
+    ]);
+    check(&["-proxy=1.2.3.4", "-noproxy", "-blockfilterindex=0", "-zmqpubrawtx=0"], &[], &[]);
 }
 
 #[test]
@@ -289,7 +299,8 @@ fn what_the_functional_framework_passes_is_accepted() {
                 shrinkdebugfile=0\nunsafesqlitesync=1\nconnect=0\nmaxconnections=94\npar=2\nprevoutfetchthreads=1\n\
                 bind=127.0.0.1\n";
     let args = Case::new(conf).init(&options.split_whitespace().collect::<Vec<_>>()).unwrap();
-    assert!(args.section_errors().is_empty() && args.section_warnings().is_empty() && args.unavailable().is_empty());
+    assert!(args.section_errors().is_empty() && args.section_warnings().is_empty() && args.ignored().is_empty());
+    assert!(args.refused().is_empty());
     assert_eq!((args.get_int("rpcport"), args.get_int("port"), args.chain()), (2, 1, Chain::Regtest));
 }
 

@@ -1,5 +1,5 @@
-//! Options that name networks, proxies and addresses of this host. Most have no effect yet; what Bitcoin Core would not
-//! start with is refused all the same, so that a configuration is found wrong today and not after an upgrade.
+//! Options that name networks, proxies and addresses of this host. Most are not available yet; values that Bitcoin Core
+//! would refuse get its message all the same, before the options themselves are refused.
 //!
 //! Apart from the other checks because Core looks at these late: some before the RPC server starts, the rest after it.
 
@@ -77,7 +77,8 @@ pub(super) fn check(args: &Args, chain: Chain, net_datadir: &Path) -> Result<(),
             return Err(format!("Cannot resolve -externalip address: '{address}'"));
         }
     }
-    let sam = args.get("i2psam").unwrap_or_default();
+    // Bitcoin Core takes a negation for an address and refuses it; whoever turns I2P off is right here.
+    let sam = args.get("i2psam").filter(|sam| sam != "0").unwrap_or_default();
     if sam.is_empty() && reachable.asks_for("i2p") {
         return Err("Outbound connections restricted to i2p (-onlynet=i2p) but -i2psam is not provided".to_owned());
     }
@@ -210,6 +211,7 @@ mod tests {
             Some(&format!("{tor} not provided: none of -proxy, -onion or -listenonion is given")),
         );
         check(&["-onlynet=onion", "-listenonion=0", "-proxy=1.2.3.4"], None);
+        check(&["-noi2psam"], None);
         check(&["-i2psam=x"], Some("Invalid -i2psam address or hostname: 'x'"));
         check(&["-asmap"], None);
         check(&["-noasmap"], None);

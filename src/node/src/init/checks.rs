@@ -93,6 +93,19 @@ fn obsolete(args: &Args) {
     }
 }
 
+/// Refuses options that promise privacy, safety or data and whose capability is not there: whoever relies on one is
+/// harmed by a node that runs without it.
+pub(super) fn check_available(args: &Args) -> Result<(), String> {
+    let refused = args.refused();
+    let Some((first, _)) = refused.first() else { return Ok(()) };
+    let listed: Vec<_> = refused.iter().map(|(option, reason)| format!("{option} ({reason})")).collect();
+    Err(format!(
+        "Not available in this version: {}. Remove each such option, or turn it off (e.g. -no{}), to start without it.",
+        listed.join(", "),
+        first.trim_start_matches('-')
+    ))
+}
+
 fn indexes(args: &Args) -> Result<(), String> {
     let value = args.get("blockfilterindex").unwrap_or_else(|| "0".to_owned());
     let mut basic = value.is_empty() || value == "1";

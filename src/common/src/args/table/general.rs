@@ -56,11 +56,11 @@ pub(super) static ROWS: &[Opt] = &[
         "Transactions to keep beside the mempool for compact blocks",
     )
     .int(100)
-    .pending(),
+    .ignored("there are no compact blocks yet"),
     flag("blocksonly", DAEMONS, Options, "Take no transactions from peers without the relay permission").bool(false),
     flag("coinstatsindex", DAEMONS, Options, "Keep an index of UTXO set statistics for gettxoutsetinfo")
         .bool(false)
-        .pending(),
+        .refused("gettxoutsetinfo would know the present block only"),
     opt(
         "conf",
         "=<file>",
@@ -153,8 +153,8 @@ pub(super) static ROWS: &[Opt] = &[
     opt("startupnotify", "=<cmd>", DAEMONS, Options, "Run <cmd> once started"),
     opt("shutdownnotify", "=<cmd>", DAEMONS, Options, "Run <cmd> before shutting down; may be given several times")
         .multi(),
-    flag("txindex", DAEMONS, Options, "Keep an index of all transactions for getrawtransaction").bool(false).pending(),
-    flag("txospenderindex", DAEMONS, Options, "Keep an index of the spender of each output").bool(false).pending(),
+    flag("txindex", DAEMONS, Options, "Keep an index of all transactions for getrawtransaction").bool(false).refused("getrawtransaction would not find confirmed transactions"),
+    flag("txospenderindex", DAEMONS, Options, "Keep an index of the spender of each output").bool(false).refused("gettxspendingprevout would know the mempool only"),
     opt(
         "blockfilterindex",
         "=<type>",
@@ -164,7 +164,7 @@ pub(super) static ROWS: &[Opt] = &[
     )
     .multi()
     .str("0")
-    .pending(),
+    .refused("programs that ask for block filters would get no answer"),
     flag("daemon", DAEMONS, Options, "Go to the background and take commands").bool(false),
     flag("daemonwait", DAEMONS, Options, "Go to the background once initialisation is done; implies -daemon")
         .bool(false),
@@ -195,7 +195,7 @@ pub(super) static ROWS: &[Opt] = &[
     opt("signetseednode", "", ALL, Chain, "Seed node of the signet, host[:port]; may be given several times")
         .no_negation()
         .multi()
-        .pending(),
+        .ignored("a node finds no peers by itself yet"),
     opt(
         "testactivationheight",
         "=name@height.",

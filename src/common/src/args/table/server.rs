@@ -4,7 +4,7 @@ use super::Category::{Ipc, Rpc};
 use super::{DAEMONS, NODE_ONLY, Opt, WALLET_TOOL, flag, hidden, opt};
 
 pub(super) static ROWS: &[Opt] = &[
-    flag("rest", DAEMONS, Rpc, "Serve public REST requests").bool(false).pending(),
+    flag("rest", DAEMONS, Rpc, "Serve public REST requests").bool(false).refused("REST requests would get no answer"),
     opt("rpcallowip", "=<ip>", DAEMONS, Rpc, "Accept RPC from this address, network/netmask or CIDR; may be given several times").multi(),
     opt("rpcauth", "=<userpw>", DAEMONS, Rpc, "User and hashed password, <user>:<salt>$<hash>; may be given several times").multi().sensitive(),
     opt("rpcbind", "=<addr>[:port]", DAEMONS, Rpc, "Listen for RPC on this address (127.0.0.1 and ::1 unless given together with -rpcallowip); may be given several times").multi().network_only(),
