@@ -2,6 +2,7 @@
 
 mod createmultisig;
 mod deriveaddresses;
+mod estimatesmartfee;
 mod getdescriptorinfo;
 mod getindexinfo;
 mod getmemoryinfo;
@@ -16,6 +17,7 @@ pub(super) const COMMANDS: &[Command<NodeContext>] = &[
     validateaddress::COMMAND,
     createmultisig::COMMAND,
     deriveaddresses::COMMAND,
+    estimatesmartfee::COMMAND,
     getdescriptorinfo::COMMAND,
     signmessage::VERIFY,
     signmessage::SIGN,
