@@ -10,6 +10,7 @@
 pub mod args;
 pub mod chain;
 pub mod clock;
+pub mod console;
 pub mod datadir;
 pub mod file_lock;
 pub mod json;

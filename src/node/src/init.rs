@@ -21,7 +21,6 @@ mod stop;
 mod wallet;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -109,8 +108,7 @@ pub fn run(argv: Vec<OsString>, program: Program, parties: Parties) -> ExitCode 
     };
     // Before a configuration file is read or a directory made.
     if let Some(text) = information(&args) {
-        // Nobody may be left to read it.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        common::console::stdout(text);
         return ExitCode::SUCCESS;
     }
     if let Err(failure) = read_configuration(&args) {
@@ -158,7 +156,7 @@ fn refuse(failure: &Failure) -> ExitCode {
 fn read_configuration(args: &Args) -> Result<(), Failure> {
     let warnings = args.init_config().map_err(|error| Failure::Error(error.to_string()))?;
     for warning in warnings {
-        eprintln!("{warning}");
+        common::console::stderr(format_args!("{warning}\n"));
     }
     engine_options::check_chain_options(args, args.chain())?;
     Ok(())

@@ -28,17 +28,17 @@ pub(crate) fn init_message(text: &str) {
 /// Reports an error the program cannot go on from, on stderr and in the log.
 pub fn error(text: &str) {
     log::error!("{text}");
-    eprintln!("Error: {text}");
+    common::console::stderr(format_args!("Error: {text}\n"));
 }
 
 /// Shows a text that is neither, on stderr and in the log.
 pub fn message(text: &str) {
     log::info!("{text}");
-    eprintln!("{text}");
+    common::console::stderr(format_args!("{text}\n"));
 }
 
 /// Reports something the user should look at, on stderr and in the log.
 pub fn warning(text: &str) {
     log::warn!("{text}");
-    eprintln!("Warning: {text}");
+    common::console::stderr(format_args!("Warning: {text}\n"));
 }

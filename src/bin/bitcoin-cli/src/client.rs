@@ -149,7 +149,9 @@ fn address(options: &ServerOptions) -> Result<(String, u16), CliError> {
     };
     let port = port_number(given).ok_or_else(|| invalid("-rpcport", given))?;
     if connect_port.is_some() {
-        eprintln!("Warning: Port specified in both -rpcconnect and -rpcport. Using -rpcport {port}");
+        common::console::stderr(format_args!(
+            "Warning: Port specified in both -rpcconnect and -rpcport. Using -rpcport {port}\n"
+        ));
     }
     Ok((host.to_owned(), port))
 }

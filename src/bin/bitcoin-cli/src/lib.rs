@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::args::{Args, ArgsError, Program};
-use common::version;
+use common::{console, version};
 use serde_json::Value;
 
 mod client;
@@ -45,7 +45,8 @@ pub fn run(argv: Vec<String>) -> i32 {
     };
     let outcome = command(&args, &argv).unwrap_or_else(|error| Outcome::failure(&error));
     if !outcome.text.is_empty() {
-        if outcome.code == 0 { println!("{}", outcome.text) } else { eprintln!("{}", outcome.text) }
+        let line = format_args!("{}\n", outcome.text);
+        if outcome.code == 0 { console::stdout(line) } else { console::stderr(line) }
     }
     outcome.code
 }
@@ -53,7 +54,7 @@ pub fn run(argv: Vec<String>) -> i32 {
 /// Reads options and configuration; `Err` holds the exit code of a program that is already done.
 fn start(argv: &[String]) -> Result<Args, i32> {
     let fail = |text: String| {
-        eprintln!("{text}");
+        console::stderr(format_args!("{text}\n"));
         FAILURE
     };
     let refuse = |error: ArgsError| match error {
@@ -62,11 +63,11 @@ fn start(argv: &[String]) -> Result<Args, i32> {
     };
     let args = Args::parse(Program::BitcoinCli, argv).map_err(refuse)?;
     if args.get_bool("-version") {
-        print!("{}", version::version_text(TITLE));
+        console::stdout(version::version_text(TITLE));
         return Err(0);
     }
     if argv.len() < 2 || args.help_requested() {
-        print!("{}{USAGE}\n{}", version::heading(TITLE), args.help_text());
+        console::stdout(format_args!("{}{USAGE}\n{}", version::heading(TITLE), args.help_text()));
         return Err(if argv.len() < 2 { fail("Error: too few parameters".to_owned()) } else { 0 });
     }
     // Core's client shows no warnings about the file either: the node does.

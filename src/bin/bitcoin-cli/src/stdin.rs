@@ -3,8 +3,9 @@
 //! Separate because a password must never be echoed. Invariant: what was switched off on the terminal is switched
 //! on again, also when reading fails.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 
+use common::console;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::CliError;
@@ -36,13 +37,12 @@ pub fn secret(prompt: &str, option: &str) -> Result<String, CliError> {
     let line = {
         let _echo_off = terminal.then(EchoOff::new);
         if terminal {
-            eprint!("{prompt}> ");
-            let _ = io::stderr().flush();
+            console::stderr(format_args!("{prompt}> "));
         }
         read_line(&mut io::stdin().lock())
     };
     if terminal {
-        println!();
+        console::stdout("\n");
     }
     line.ok_or_else(|| CliError::Usage(format!("{option} specified but failed to read from standard input")))
 }
@@ -52,7 +52,7 @@ pub fn arguments() -> Vec<String> {
     let mut input = io::stdin().lock();
     let lines = std::iter::from_fn(|| read_line(&mut input)).collect();
     if io::stdin().is_terminal() {
-        println!();
+        console::stdout("\n");
     }
     lines
 }

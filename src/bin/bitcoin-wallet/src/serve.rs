@@ -24,15 +24,15 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Err(error) => return refuse(&error.to_string()),
     };
     if args.get_bool("version") {
-        print!("{}", common::version::version_text("bitcoin-wallet utility"));
+        common::console::stdout(common::version::version_text("bitcoin-wallet utility"));
         return ExitCode::SUCCESS;
     }
     if args.help_requested() {
-        print!(
+        common::console::stdout(format_args!(
             "{}\nUsage: started by bitcoin-node as bitcoin-wallet -ipcfd=<n>\n\n{}",
             common::version::heading("bitcoin-wallet utility"),
             args.help_text()
-        );
+        ));
         return ExitCode::SUCCESS;
     }
     let Some(value) = args.get("ipcfd") else {
@@ -45,7 +45,7 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
 }
 
 fn refuse(text: &str) -> ExitCode {
-    eprintln!("Error: {text}");
+    common::console::stderr(format_args!("Error: {text}\n"));
     ExitCode::FAILURE
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use common::version;
+use common::{console, version};
 
 mod command_line;
 mod find;
@@ -26,7 +26,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
     match act(&argv0, argv.get(1..).unwrap_or_default()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("Error: {error}\nTry '{shown} --help' for more information.");
+            console::stderr(format_args!("Error: {error}\nTry '{shown} --help' for more information.\n"));
             ExitCode::FAILURE
         }
     }
@@ -49,15 +49,15 @@ fn act(argv0: &OsString, words: &[OsString]) -> Result<ExitCode, WrapperError> {
     match line.action {
         Action::Version => {
             // The wrapper is the software as a whole, so its line has no program between name and version.
-            print!("{}", version::version_text("").replacen("  ", " ", 1));
+            console::stdout(version::version_text("").replacen("  ", " ", 1));
             Ok(ExitCode::SUCCESS)
         }
         Action::FullHelp => {
-            print!("{}", command_line::help(&name, true));
+            console::stdout(command_line::help(&name, true));
             Ok(ExitCode::SUCCESS)
         }
         Action::ShortHelp => {
-            print!("{}", command_line::help(&name, false));
+            console::stdout(command_line::help(&name, false));
             Ok(ExitCode::FAILURE)
         }
         Action::Start(program) => {

@@ -46,7 +46,7 @@ pub(crate) fn wanted(args: &Args) -> bool {
 
 /// Starts the background process and waits for its word.
 pub(crate) fn spawn(argv: &[OsString]) -> Result<ExitCode, String> {
-    println!("{} starting", common::version::CLIENT_NAME);
+    common::console::stdout(format_args!("{} starting\n", common::version::CLIENT_NAME));
     let failed = |error: std::io::Error| format!("cannot start in the background: {error}");
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     std::os::unix::process::CommandExt::arg0(&mut command, argv.first().cloned().unwrap_or_default());
@@ -60,6 +60,6 @@ pub(crate) fn spawn(argv: &[OsString]) -> Result<ExitCode, String> {
     }
     let log = common::logging::file_path();
     let name = log.as_ref().and_then(|path| path.file_name()).map_or("debug.log".into(), |name| name.to_string_lossy());
-    eprintln!("Error during initialization - check {name} for details");
+    common::console::stderr(format_args!("Error during initialization - check {name} for details\n"));
     Ok(ExitCode::FAILURE)
 }
