@@ -2,7 +2,6 @@
 //! `savemempool`. A damaged file is reported and forgotten; it never keeps the node from starting.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -143,7 +142,8 @@ pub fn dump(kernel: &Kernel, path: &Path, plain: bool) -> Result<(), Error> {
     log::info!("Writing {} unbroadcast transactions to file.", file.unbroadcast.len());
     let bytes = file.encode((!plain).then(rand::random));
     let size = bytes.len();
-    replace(path, &bytes).map_err(|source| {
+    common::replace_file::replace(path, ".new", &bytes).map_err(|error| {
+        let source = std::io::Error::from(error);
         log::info!("Failed to dump mempool: {source}. Continuing anyway.");
         Error::File { path: path.to_owned(), source }
     })?;
@@ -153,15 +153,4 @@ pub fn dump(kernel: &Kernel, path: &Path, plain: bool) -> Result<(), Error> {
         (start.elapsed() - copied).as_secs_f64()
     );
     Ok(())
-}
-
-/// Puts a complete new file in the place of the old one.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, path)
 }
