@@ -66,6 +66,17 @@ def run(t):
     equal(node.cli("-named", "echo", "0", "1", "arg1=1")[::2],
           (8, "error code: -8\nerror message:\nParameter arg1 specified twice both as positional and named argument\n"))
 
+    t.step("includeconf is the node's: the client reads no such file, and needs none")
+    conf = node.conf.read_text()
+    node.conf.write_text("includeconf=nothere.conf\n" + conf)
+    equal(node.cli("getblockcount"), (0, "3\n", ""))
+    (node.datadir / "more.conf").write_text("[regtest]\nrpcport=1\n")
+    node.conf.write_text("includeconf=more.conf\n" + conf)
+    equal(node.cli("getblockcount"), (0, "3\n", ""))
+    node.conf.write_text(conf)
+    equal(node.cli("-noincludeconf", "getblockcount"),
+          (1, "", "Error parsing command line arguments: Invalid parameter -noincludeconf\n"))
+
     t.step("-stdin")
     equal(node.cli_json("-stdin", "echo", "a", stdin="b c\n\nd"), ["a", "b c", "", "d"])
     equal(node.cli("-stdin", stdin=f"getblockhash\n2\n"), (0, hashes[1] + "\n", ""))
@@ -110,7 +121,7 @@ def run(t):
           ["regtest", "3", "3", "in 0, out 0, total 0", "319900", "n/a"])
     equal(fields["Verification progress"], "100.0000%")
     check(re.fullmatch(r"0\.\d{8}", fields["Min tx relay fee rate (BTC/kvB)"]), out)
-    contains(out, "Warnings: ")
+    equal(fields["Warnings"], "(none)", "of a list, as Core's client shows it")
     code, colored, _ = node.cli("-getinfo", "-color=always")
     equal(re.sub(r"\x1b\[\d+m", "", colored), out, "colour changes nothing else")
     check("\x1b[34mChain: regtest\x1b[0m\n" in colored, "the chain is blue")

@@ -127,14 +127,9 @@ fn shown_name(wallet: &str) -> &str {
     if wallet.is_empty() { "\"\"" } else { wallet }
 }
 
-/// The server sends a list, or a text under `-deprecatedrpc=warnings`. Core shows only the text; a warning that
-/// nobody sees is none, so the list is shown too.
+/// The server sends a list, or a text under `-deprecatedrpc=warnings`. As in Core, only a text is shown.
 fn warnings(value: &Value) -> String {
-    let text = match value {
-        Value::Array(list) => list.iter().map(scalar_text).collect::<Vec<_>>().join(", "),
-        other => scalar_text(other),
-    };
-    if text.is_empty() { "(none)".to_owned() } else { text }
+    value.as_str().filter(|text| !text.is_empty()).unwrap_or("(none)").to_owned()
 }
 
 /// `proxy (networks that use it)`, in order of first use.

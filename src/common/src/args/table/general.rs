@@ -1,7 +1,7 @@
 //! Rows: general options of the daemons, and the choice of chain for all programs.
 
 use super::Category::{Chain, DebugTest, Options};
-use super::{ALL, CLI, DAEMONS, Opt, flag, hidden, opt};
+use super::{ALL, DAEMONS, Opt, flag, hidden, opt};
 
 pub(super) static ROWS: &[Opt] = &[
     flag("help", ALL, Options, "Print this help and exit (also -h or -?)"),
@@ -86,7 +86,6 @@ pub(super) static ROWS: &[Opt] = &[
         "Read this configuration file too; relative to the data directory (configuration file only)",
     )
     .multi(),
-    opt("includeconf", "=<file>", CLI, super::Category::Hidden, "").multi(),
     flag(
         "allowignoredconf",
         DAEMONS,
