@@ -95,6 +95,7 @@ class Miner:
         for step in (await template.getCoinbaseMerklePath(self.now)).result:
             root = hash256(root + bytes(step))
         header = bytes((await template.getBlockHeader(self.now)).result)
+        equal(header[36:68], bytes(32), "the merkle root depends on the miner's coinbase")
         solved = Header(header[:36] + root + header[68:])
         block = bytes((await template.getBlock(self.now)).result)
         placeholder = coinbase_of(block)

@@ -50,8 +50,10 @@ impl LocalTemplate {
         mining.reserved_sigops = coinbase_output_max_additional_sigops;
         mining.check(Names::Fields).map_err(Error::internal)?;
         let anyone = ScriptBuf::from_bytes(vec![OP_TRUE.to_u8()]);
-        let NewBlock { block, template } =
+        let NewBlock { mut block, template } =
             new_block(&context.kernel, &mining, &anyone, use_mempool).map_err(Error::internal)?;
+        // As Core leaves it: it depends on the miner's coinbase, and a miner that forgets it is to notice here.
+        block.header.merkle_root = TxMerkleNode::all_zeros();
 
         let held = session.take(OBJECT + memory(&block))?;
         let sigops = |tx: &TemplateTransaction| i64::try_from(tx.sigops).unwrap_or(i64::MAX);

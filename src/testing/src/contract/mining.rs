@@ -8,8 +8,8 @@ use bitcoin::absolute::LockTime;
 use bitcoin::block::Header;
 use bitcoin::hashes::Hash;
 use bitcoin::{
-    Block, BlockHash, OutPoint, Sequence, SignedAmount, Target, Transaction, TxIn, TxOut, Txid, Witness, Wtxid,
-    transaction,
+    Block, BlockHash, OutPoint, Sequence, SignedAmount, Target, Transaction, TxIn, TxMerkleNode, TxOut, Txid, Witness,
+    Wtxid, transaction,
 };
 use interfaces::{
     BlockCheck, BlockCheckOptions, BlockCreateOptions, BlockCreateOptionsV30, BlockTemplate, BlockWaitOptions,
@@ -92,6 +92,7 @@ pub fn mining(mining: &Arc<dyn Mining>) {
     let template = create(BlockCreateOptions::default());
     let block = template.block().unwrap();
     assert_eq!(block.header, template.block_header().unwrap());
+    assert_eq!(block.header.merkle_root, TxMerkleNode::all_zeros(), "the miner's to fill in");
     assert_eq!(block.header.prev_blockhash, tip.hash);
     assert_eq!(template.tx_fees().unwrap().len(), block.txdata.len() - 1);
     assert_eq!(template.tx_sigops().unwrap().len(), block.txdata.len() - 1);
