@@ -29,9 +29,11 @@ def run(t):
     for mode in ("", "x", "economical "):
         fails(-8, 'Invalid estimate_mode parameter, must be one of: "unset", "economical", "conservative"',
               estimate, 6, mode)
-    fails(-3, "JSON value of type string is not of expected type number", estimate, "6")
-    fails(-3, "JSON value of type number is not of expected type string", estimate, 6, 1)
-    fails(-1, "estimatesmartfee conf_target", estimate)
+    for arguments, position, found, wanted in ((("6",), "1 (conf_target)", "string", "number"),
+                                               ((6, 1), "2 (estimate_mode)", "number", "string")):
+        fails(-3, f'Wrong type passed:\n{{\n    "Position {position}": "JSON value of type {found} is not of expected '
+                  f'type {wanted}"\n}}', estimate, *arguments)
+    fails(-1, node.rpc.help("estimatesmartfee"), estimate)
 
     t.step("help")
     text = node.rpc.help("estimatesmartfee")
