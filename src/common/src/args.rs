@@ -2,6 +2,7 @@
 //!
 //! [`Args`] is made from a command line ([`Args::parse`]), completed by [`Args::init_config`] (or, for tools,
 //! [`Args::read_config_files`]), and from then on read from any thread. Names are given with or without their dash.
+//! Values are text that keeps bytes that are not UTF-8 ([`crate::lossless`]); paths are given out as they were typed.
 //! A process spawned by another gets its options as a list ([`Args::from_settings`]) and reads no file.
 //!
 //! **Invariant:** an option is accepted if and only if the table has a row for it and the program.
@@ -79,7 +80,7 @@ impl Args {
             crate::logging::install();
         }
         let args = Args::new(program);
-        let words = argv.into_iter().skip(1).map(|word| word.into().to_string_lossy().into_owned()).collect();
+        let words = argv.into_iter().skip(1).map(|word| crate::lossless::from_os(word.into())).collect();
         args.write().parse_command_line(program, words).map_err(ArgsError::CommandLine)?;
         Ok(args)
     }

@@ -15,6 +15,7 @@ pub mod datadir;
 pub mod file_lock;
 pub mod json;
 pub mod logging;
+pub mod lossless;
 pub mod replace_file;
 pub mod settings;
 pub mod subnet;

@@ -234,6 +234,9 @@ fn start(
     running.clients = Some(clients.clone());
     if let Some(listen) = listen {
         for address in args.get_all("ipcbind") {
+            if std::str::from_utf8(&common::lossless::to_bytes(&address)).is_err() {
+                return Err(format!("-ipcbind={address}: the address is not UTF-8; choose another path").into());
+            }
             let listening = listen(&address, &paths.net_datadir, clients.clone())?;
             log::info!("Listening for IPC requests on address {}", listening.address());
             running.listening.push(listening);

@@ -10,11 +10,12 @@ pub(crate) fn spawn(command: String) -> Option<JoinHandle<()>> {
         return None;
     }
     let thread = std::thread::Builder::new().name("notify".to_owned());
-    let spawned = thread.spawn(move || match Command::new("/bin/sh").arg("-c").arg(&command).status() {
-        Ok(status) if status.success() => {}
-        Ok(status) => log::warn!("runCommand error: system({command}) returned {}", status.code().unwrap_or(-1)),
-        Err(error) => log::warn!("runCommand error: cannot run {command}: {error}"),
-    });
+    let spawned =
+        thread.spawn(move || match Command::new("/bin/sh").arg("-c").arg(common::lossless::to_os(&command)).status() {
+            Ok(status) if status.success() => {}
+            Ok(status) => log::warn!("runCommand error: system({command}) returned {}", status.code().unwrap_or(-1)),
+            Err(error) => log::warn!("runCommand error: cannot run {command}: {error}"),
+        });
     match spawned {
         Ok(handle) => Some(handle),
         Err(error) => {

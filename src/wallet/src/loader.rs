@@ -130,7 +130,7 @@ impl Loader {
         });
         let mut seen = BTreeSet::new();
         for name in configured {
-            if !seen.insert(self.options.wallet_dir.join(&name)) {
+            if !seen.insert(self.options.wallet_dir.join(common::lossless::to_path(&name))) {
                 warn!("Ignoring duplicate -wallet {name}.");
                 continue;
             }
@@ -163,7 +163,7 @@ impl Loader {
     fn check_wallet_dir(&self) -> Result<()> {
         let Some(given) = self.options.wallet_dir_given.as_deref() else { return Ok(()) };
         let refuse = |what: &str| Err(Error::wallet(format!("Specified -walletdir \"{given}\" {what}")));
-        let path = std::path::Path::new(given);
+        let path = common::lossless::to_path(given);
         if !path.exists() {
             refuse("does not exist")
         } else if !path.is_dir() {

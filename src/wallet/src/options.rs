@@ -86,7 +86,7 @@ impl Options {
         let max_fee = settings.amount("maxtxfee", 10_000_000)?;
         Ok(Options {
             network: chain.network(),
-            wallet_dir: config.wallet_dir.clone().into(),
+            wallet_dir: common::lossless::to_path(&config.wallet_dir),
             wallet_dir_given: settings.text("walletdir").map(str::to_owned),
             wallets: settings.values("wallet").map(<[String]>::to_vec),
             keypool: settings.int("keypool", DEFAULT_KEYPOOL).clamp(1, i64::from(i32::MAX / 4)) as i32,

@@ -7,6 +7,7 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use common::lossless;
 use serde_json::Value;
 
 use crate::error::CliError;
@@ -51,7 +52,8 @@ impl Client {
     pub fn call(&self, endpoint: &str, request: impl FnOnce() -> Result<String, CliError>) -> Result<Value, CliError> {
         let (host, port) = address(&self.options)?;
         let (credentials, source) = self.credentials();
-        let body = request()? + "\n";
+        let mut body = lossless::to_bytes(&request()?).into_owned();
+        body.push(b'\n');
         let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let (status, body) =
             self.post(&format!("http://{authority}{endpoint}"), &credentials, &body).map_err(|reason| {
@@ -59,7 +61,8 @@ impl Client {
             })?;
         match status {
             401 => Err(CliError::Unauthorized { reason: source.refusal(), config: self.options.config_file.clone() }),
-            503 => Err(CliError::Unavailable(body)),
+            // Shown, and nothing else.
+            503 => Err(CliError::Unavailable(String::from_utf8_lossy(&body).into_owned())),
             400 | 404 | 500 => parse(&body),
             400.. => Err(CliError::Http(status)),
             _ => parse(&body),
@@ -71,22 +74,24 @@ impl Client {
         self.options.password = password;
     }
 
-    fn credentials(&self) -> (String, Source) {
+    /// User and password, with a colon in between.
+    fn credentials(&self) -> (Vec<u8>, Source) {
         let options = &self.options;
         if !options.password.is_empty() {
-            return (format!("{}:{}", options.user, options.password), Source::Password);
+            let credentials = format!("{}:{}", options.user, options.password);
+            return (lossless::to_bytes(&credentials).into_owned(), Source::Password);
         }
-        let Some(path) = &options.cookie_file else { return (String::new(), Source::CookieDisabled) };
+        let Some(path) = &options.cookie_file else { return (Vec::new(), Source::CookieDisabled) };
         match fs::read(path) {
             Ok(bytes) => {
                 let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                (String::from_utf8_lossy(line).into_owned(), Source::Cookie)
+                (line.to_vec(), Source::Cookie)
             }
-            Err(_) => (String::new(), Source::NoCookieFile),
+            Err(_) => (Vec::new(), Source::NoCookieFile),
         }
     }
 
-    fn post(&self, url: &str, credentials: &str, body: &str) -> Result<(u16, String), String> {
+    fn post(&self, url: &str, credentials: &[u8], body: &[u8]) -> Result<(u16, Vec<u8>), String> {
         // The server is one the user named: no proxy from the environment, no redirect elsewhere.
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -105,7 +110,7 @@ impl Client {
         let mut response = sent.map_err(|error| reason(&error))?;
         let status = response.status().as_u16();
         let bytes = response.body_mut().with_config().limit(u64::MAX).read_to_vec().map_err(|error| reason(&error))?;
-        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+        Ok((status, bytes))
     }
 }
 
@@ -132,11 +137,11 @@ fn reason(error: &ureq::Error) -> String {
     }
 }
 
-fn parse(body: &str) -> Result<Value, CliError> {
+fn parse(body: &[u8]) -> Result<Value, CliError> {
     if body.is_empty() {
         return Err(CliError::EmptyResponse);
     }
-    common::json::parse(body.as_bytes()).map_err(|_| CliError::UnparsableReply)
+    common::json::parse(body).map_err(|_| CliError::UnparsableReply)
 }
 
 /// The host and port to connect to: `-rpcport`, else the port in `-rpcconnect`, else the chain's.

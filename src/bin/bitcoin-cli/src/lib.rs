@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::args::{Args, ArgsError, Program};
-use common::{console, version};
+use common::{console, lossless, version};
 use serde_json::Value;
 
 mod client;
@@ -37,7 +37,8 @@ use socket::SocketClient;
 /// The code with which a program that could not do its work exits.
 const FAILURE: i32 = 1;
 
-/// Runs the client with the command line `argv`, program name included, and returns its exit code.
+/// Runs the client with the command line `argv`, program name included, as texts of [`lossless`], and returns its exit
+/// code.
 pub fn run(argv: Vec<String>) -> i32 {
     let args = match start(&argv) {
         Ok(args) => args,
@@ -61,7 +62,7 @@ fn start(argv: &[String]) -> Result<Args, i32> {
         ArgsError::CommandLine(_) | ArgsError::ConfigFile(_) => fail(error.to_string()),
         other => fail(format!("Error: {other}")),
     };
-    let args = Args::parse(Program::BitcoinCli, argv).map_err(refuse)?;
+    let args = Args::parse(Program::BitcoinCli, argv.iter().map(|word| lossless::to_os(word))).map_err(refuse)?;
     if args.get_bool("-version") {
         console::stdout(version::version_text(TITLE));
         return Err(0);
@@ -225,7 +226,7 @@ impl Caller<'_> {
 /// Encodes a wallet name as one segment of a path.
 fn percent_encoded(name: &str) -> String {
     let mut out = String::new();
-    for byte in name.bytes() {
+    for &byte in &*lossless::to_bytes(name) {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
@@ -237,11 +238,19 @@ fn percent_encoded(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use common::lossless;
+
     use super::percent_encoded;
 
     #[test]
     fn wallet_names_in_paths() {
-        for (name, path) in [("w-1_.~", "w-1_.~"), ("a b/c", "a%20b%2Fc"), ("é%", "%C3%A9%25"), ("", "")] {
+        for (name, path) in [
+            ("w-1_.~", "w-1_.~"),
+            ("a b/c", "a%20b%2Fc"),
+            ("é%", "%C3%A9%25"),
+            (lossless::from_bytes(b"gr\xfcn").as_str(), "gr%FCn"),
+            ("", ""),
+        ] {
             assert_eq!(percent_encoded(name), path);
         }
     }

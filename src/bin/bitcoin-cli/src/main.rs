@@ -11,5 +11,5 @@ static ALLOCATOR: secret::WipingAllocator = secret::WIPING_ALLOCATOR;
 
 fn main() {
     common::version::set_build_details(&details::text());
-    std::process::exit(bitcoin_cli::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()));
+    std::process::exit(bitcoin_cli::run(std::env::args_os().map(common::lossless::from_os).collect()));
 }

@@ -145,6 +145,9 @@ fn seconds(args: &Args, option: &str) -> Option<Duration> {
 fn socket(args: &Args) -> Result<Socket, CliError> {
     let address = args.get("-ipcconnect").unwrap_or_else(|| "auto".to_owned());
     let host = args.is_set("-rpcconnect") && !args.is_negated("-rpcconnect");
+    if std::str::from_utf8(&common::lossless::to_bytes(&address)).is_err() {
+        return Err(CliError::Usage(format!("-ipcconnect={address}: the address is not UTF-8; choose another path")));
+    }
     match address.as_str() {
         "0" => Ok(Socket::Never),
         "auto" if host => Ok(Socket::Never),

@@ -119,6 +119,12 @@ impl SocketClient {
     /// Sends a request and returns the parsed answer.
     pub fn call(&self, endpoint: &str, options: &Options, request: String) -> Result<Value, CliError> {
         let user = options.server.user.clone();
+        // Texts that go through the socket are UTF-8; a server that gets anything else over HTTP answers this.
+        let Ok(request) = String::from_utf8(common::lossless::to_bytes(&request).into_owned()) else {
+            return Ok(
+                serde_json::json!({"result": null, "error": {"code": -32700, "message": "Parse error"}, "id": null}),
+            );
+        };
         let answer = self.rpc.execute_rpc(request, endpoint.to_owned(), user);
         let answer = answer.map_err(|error| match error {
             interfaces::Error::TimedOut { .. } => Self::silent(options),

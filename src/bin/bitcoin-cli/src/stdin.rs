@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use common::console;
+use common::{console, lossless};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::CliError;
@@ -66,7 +66,7 @@ fn read_line(input: &mut impl BufRead) -> Option<String> {
             if line.last() == Some(&b'\n') {
                 line.pop();
             }
-            Some(String::from_utf8_lossy(&line).into_owned())
+            Some(lossless::from_bytes(&line))
         }
     }
 }

@@ -5,7 +5,6 @@
 //! not end before its parent has told it to, so it leaves both to the parent and follows the end of the connection.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -137,7 +136,8 @@ impl Init for WalletInit {
 fn start_log(config: &ProcessConfig) -> Result<()> {
     let chain = config.chain.parse().map_err(Error::internal)?;
     let settings = config.settings.iter().map(|setting| (setting.name.clone(), setting.values.clone()));
-    let args = Args::from_settings(Program::BitcoinNode, chain, PathBuf::from(&config.net_datadir), settings);
+    let args =
+        Args::from_settings(Program::BitcoinNode, chain, common::lossless::to_path(&config.net_datadir), settings);
     if args.is_set("mocktime") {
         common::clock::set_mock_time(Some(args.get_int("mocktime")));
     }

@@ -113,7 +113,7 @@ impl CommandLine {
         let mut rest = words.iter();
         let mut command = None;
         for word in rest.by_ref() {
-            match &*word.to_string_lossy() {
+            match common::lossless::from_os(word).as_str() {
                 "-m" | "--multiprocess" => multiprocess = Some(true),
                 "-M" | "--monolithic" => multiprocess = Some(false),
                 "-v" | "--version" => version = true,

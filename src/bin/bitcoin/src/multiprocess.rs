@@ -11,10 +11,9 @@ const IPC_OPTIONS: [&str; 3] = ["-ipcbind", "-ipcconnect", "-ipcfd"];
 
 /// Whether the arguments or the configuration file they lead to set an option that only the split programs take.
 pub fn wanted(args: &[OsString]) -> bool {
-    let words = args.iter().map(|word| word.to_string_lossy().into_owned());
-    let argv: Vec<String> = std::iter::once("bitcoin-node".to_owned()).chain(words).collect();
-    let Ok(args) = Args::parse(Program::BitcoinNode, &argv) else {
-        return argv.iter().any(|word| is_ipc_option(word));
+    let argv = std::iter::once(OsString::from("bitcoin-node")).chain(args.iter().cloned());
+    let Ok(args) = Args::parse(Program::BitcoinNode, argv) else {
+        return args.iter().any(|word| is_ipc_option(&common::lossless::from_os(word)));
     };
     let set = |args: &Args| IPC_OPTIONS.iter().any(|option| args.is_set(option) && !args.is_negated(option));
     set(&args) || (args.read_config_files().is_ok() && set(&args))

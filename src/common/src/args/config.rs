@@ -9,6 +9,7 @@ use super::sources::Span;
 use super::table;
 use super::{Args, ArgsError, SectionSeen, State};
 use crate::chain::Chain;
+use crate::lossless;
 
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -134,7 +135,7 @@ impl Args {
             match read_text(&path) {
                 Some(text) => {
                     self.write()
-                        .read_config_text(self, &text, &path.to_string_lossy())
+                        .read_config_text(self, &text, &lossless::from_os(&path))
                         .map_err(ArgsError::ConfigFile)?;
                     warnings = self.read_included(&datadir)?;
                 }
@@ -164,7 +165,7 @@ impl Args {
         };
         files.extend(in_top);
         for file in files {
-            let path: PathBuf = datadir.join(&file);
+            let path: PathBuf = datadir.join(lossless::to_path(&file));
             if path.is_dir() {
                 return config_error(format!("Included config file \"{}\" is a directory.", path.display()));
             }
@@ -226,7 +227,7 @@ impl Args {
     }
 }
 
-/// Reads a file that may not be there, or not be readable; bytes that are not UTF-8 are replaced.
+/// Reads a file that may not be there, or not be readable.
 fn read_text(path: &Path) -> Option<String> {
-    fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    fs::read(path).ok().map(|bytes| lossless::from_bytes(&bytes))
 }

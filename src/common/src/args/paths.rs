@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::get::{plain, value_text};
 use super::{Args, State};
 use crate::chain::Chain;
+use crate::lossless;
 
 /// Name of the configuration file.
 pub const CONFIG_FILE: &str = "bitcoin.conf";
@@ -21,7 +22,7 @@ impl State {
             return None;
         }
         let text = value_text(&value).unwrap_or_default();
-        Some(if text.is_empty() { PathBuf::from(default) } else { normal(Path::new(&text)) })
+        Some(if text.is_empty() { PathBuf::from(default) } else { normal(&lossless::to_path(&text)) })
     }
 
     pub(super) fn datadir(&self, args: &Args) -> PathBuf {

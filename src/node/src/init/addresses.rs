@@ -93,7 +93,7 @@ fn asmap(args: &Args, net_datadir: &Path) -> Result<(), String> {
     let Some(name) = args.get("asmap").filter(|_| !args.is_negated("asmap") && !args.get_bool("asmap")) else {
         return Ok(());
     };
-    let path = net_datadir.join(name);
+    let path = net_datadir.join(common::lossless::to_path(&name));
     let (exists, size) = (path.exists(), path.metadata().map_or(0, |file| file.len()));
     match (exists, size) {
         (false, _) => Err(format!("Could not find asmap file \"{}\"", path.display())),

@@ -47,7 +47,8 @@ pub(crate) fn open(
 pub(crate) fn start_import(context: Arc<NodeContext>) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name("initload".to_owned()).spawn(move || {
         log::info!("initload thread start");
-        let files: Vec<PathBuf> = context.args.get_all("loadblock").into_iter().map(PathBuf::from).collect();
+        let names = context.args.get_all("loadblock");
+        let files: Vec<PathBuf> = names.iter().map(|name| common::lossless::to_path(name)).collect();
         match context.kernel.import_blocks(&files) {
             Ok(()) => {}
             Err(kernel::Error::Interrupted | kernel::Error::Closed) => return,

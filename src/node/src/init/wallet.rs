@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use common::args::Args;
 use common::chain::Chain;
+use common::lossless;
 use interfaces::{ProcessConfig, Setting};
 
 /// Returns the wallet's configuration, or why `-walletdir` cannot be used.
@@ -22,8 +23,8 @@ pub(crate) fn config(args: &Args, chain: Chain, net_datadir: &Path) -> Result<Pr
         args.effective_settings().into_iter().map(|(name, values)| Setting { name, values }).collect::<Vec<_>>();
     Ok(ProcessConfig {
         chain: chain.name().to_owned(),
-        net_datadir: net_datadir.display().to_string(),
-        wallet_dir: wallet_dir.display().to_string(),
+        net_datadir: lossless::from_os(net_datadir),
+        wallet_dir: lossless::from_os(&wallet_dir),
         settings,
     })
 }
@@ -31,7 +32,7 @@ pub(crate) fn config(args: &Args, chain: Chain, net_datadir: &Path) -> Result<Pr
 /// Says whether the wallet side will load the wallet without a name of its own accord: it does where no setting names
 /// wallets, as it did before wallets had names.
 pub(crate) fn loads_unnamed(args: &Args, config: &ProcessConfig) -> bool {
-    !args.is_set("wallet") && Path::new(&config.wallet_dir).join("wallet.dat").is_file()
+    !args.is_set("wallet") && lossless::to_path(&config.wallet_dir).join("wallet.dat").is_file()
 }
 
 fn wallet_dir(args: &Args, net_datadir: &Path) -> Result<PathBuf, String> {

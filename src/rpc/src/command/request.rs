@@ -89,7 +89,7 @@ fn percent_decode(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&decoded).into_owned()
+    common::lossless::from_bytes(&decoded)
 }
 
 #[cfg(test)]
@@ -109,5 +109,7 @@ mod tests {
         check("/wallet/w/sub", Some("w/sub"));
         check("/wallet/100%", Some("100%"));
         check("/wallet/%zz%4", Some("%zz%4"));
+        check("/wallet/gr%C3%BCn", Some("grün"));
+        check("/wallet/gr%FCn", Some(common::lossless::from_bytes(b"gr\xfcn").as_str()));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use common::lossless;
 use hmac::{Hmac, Mac};
 use rand::RngCore;
 use sha2::Sha256;
@@ -99,14 +100,15 @@ impl Auth {
         self.users
             .iter()
             .find(|user| {
-                same(user.name.as_bytes(), name) && same(user.hash.as_bytes(), hash(&user.salt, password).as_bytes())
+                same(&lossless::to_bytes(&user.name), name)
+                    && same(user.hash.as_bytes(), hash(&user.salt, password).as_bytes())
             })
             .map(|user| user.name.clone())
     }
 
     /// Says whether nobody can guess the password of the user that is meant, as it was drawn at random.
     pub(super) fn is_unguessable(&self, attempt: &Attempt) -> bool {
-        let mut meant = self.users.iter().filter(|user| user.name.as_bytes() == attempt.user()).peekable();
+        let mut meant = self.users.iter().filter(|user| *lossless::to_bytes(&user.name) == *attempt.user()).peekable();
         meant.peek().is_some() && meant.all(|user| user.random)
     }
 
@@ -134,7 +136,7 @@ impl User {
         let mut salt = [0; 16];
         rand::rngs::OsRng.fill_bytes(&mut salt);
         let salt = hex(&salt);
-        let hash = hash(&salt, password.as_bytes());
+        let hash = hash(&salt, &lossless::to_bytes(password));
         User { name: name.to_owned(), salt, hash, random }
     }
 
@@ -150,7 +152,7 @@ impl User {
 }
 
 fn hash(salt: &str, password: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(salt.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&lossless::to_bytes(salt)).expect("HMAC takes keys of any length");
     mac.update(password);
     hex(&mac.finalize().into_bytes())
 }

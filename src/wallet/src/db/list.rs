@@ -40,7 +40,7 @@ pub(crate) fn list_wallets(wallet_dir: &Path, network: Network) -> Vec<(String, 
                 continue;
             }
             if let (Some(format), Ok(name)) = (format_of(&path, network), path.strip_prefix(wallet_dir)) {
-                found.push((name.to_string_lossy().into_owned(), format));
+                found.push((common::lossless::from_os(name), format));
             }
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 pending.push(path);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bitcoin::BlockHash;
+use common::lossless;
 use interfaces::{BlockRange, BlockRef, Chain};
 use log::warn;
 use rpc::code;
@@ -37,7 +38,8 @@ pub(crate) struct Creation {
 
 /// Finds a wallet's directory; refuses names that point outside in a roundabout way.
 pub(crate) fn wallet_path(options: &Options, name: &str) -> Result<PathBuf> {
-    let path = Path::new(name);
+    let given = lossless::to_path(name);
+    let path = given.as_path();
     let normal: PathBuf = path.components().collect();
     let first = path.components().next();
     if matches!(first, Some(Component::CurDir | Component::ParentDir)) {
@@ -47,7 +49,7 @@ pub(crate) fn wallet_path(options: &Options, name: &str) -> Result<PathBuf> {
         ));
     }
     let roundabout = path.components().skip(1).any(|part| matches!(part, Component::CurDir | Component::ParentDir));
-    if roundabout || normal.as_os_str() != name.trim_end_matches('/') && path != Path::new("/") {
+    if roundabout || normal.as_os_str() != lossless::to_os(name.trim_end_matches('/')) && path != Path::new("/") {
         return Err(Error::wallet("Wallet name given as a path must be normalized"));
     }
     if path == Path::new("/") {
