@@ -7,10 +7,11 @@ import sqlite3
 from framework import aes
 from framework.descriptor import secret_key
 from framework.memory import all_copies
+from framework.rpc import fails
 from framework.scenario import main
 from framework.util import check, equal, wait_until
 
-PHRASE, NEW_PHRASE = "correct-horse-7c1e55", "battery-staple-90ab2f"
+PHRASE, NEW_PHRASE, WRONG_PHRASE = "correct-horse-7c1e55", "battery-staple-90ab2f", "plain-anchor-07d3e1"
 FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
 
@@ -45,9 +46,7 @@ def run(t):
                "private key": secret_key(xprv)}
 
     def keeps(expected):
-        # What a connection has read last is its own until the node sees that it is closed.
-        for client in (node.rpc, wallet, imported):
-            client.close()
+        # Connections stay open, and keep nothing of what they have carried.
         found = {}
 
         def settled():
@@ -82,6 +81,13 @@ def run(t):
     secrets["new passphrase"] = NEW_PHRASE.encode()
     keeps({})
 
+    t.step("a passphrase that is wrong; one by way of bitcoin-cli")
+    secrets["wrong passphrase"] = WRONG_PHRASE.encode()
+    fails(-14, "Error: The wallet passphrase entered was incorrect.", wallet.walletpassphrase, WRONG_PHRASE, 60)
+    keeps({})
+    equal(node.cli("-rpcwallet=w", "-stdinwalletpassphrase", "walletpassphrase", 600, stdin=NEW_PHRASE + "\n"), (0, "", ""))
+    keeps({"master key": 1})
+
     t.step("unloaded while it is unlocked")
     wallet.walletpassphrase(NEW_PHRASE, 1000)
     sign()
@@ -112,7 +118,8 @@ def run(t):
     check(result[0]["success"], result)
     imported.encryptwallet(PHRASE)
     node.rpc.signrawtransactionwithkey("0200000001" + "11" * 32 + "0000000000ffffffff010000000000000000015100000000", [key])
-    secrets = {"passphrase": PHRASE.encode(), "WIF": key.encode()}
+    check(node.rpc.signmessagewithprivkey(key, "text"), "signed")
+    secrets = {"passphrase": PHRASE.encode(), "WIF": key.encode(), "private key": secret_key(key)}
     keeps({})
     node.stop()
 

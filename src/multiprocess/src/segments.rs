@@ -127,8 +127,10 @@ impl Segments {
 
 impl Drop for Segments {
     fn drop(&mut self) {
-        let words = std::mem::take(&mut self.words);
+        let mut words = std::mem::take(&mut self.words);
         if (WORTH..=RESERVE).contains(&words.len()) {
+            // Messages may have secrets; the allocator wipes only what is given back to it.
+            words.fill(capnp::word(0, 0, 0, 0, 0, 0, 0, 0));
             let mut pool = pool();
             if pool.len() < KEPT {
                 pool.push(words);

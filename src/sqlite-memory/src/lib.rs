@@ -12,7 +12,10 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use rusqlite::ffi::{SQLITE_CONFIG_MALLOC, SQLITE_OK, sqlite3_config, sqlite3_mem_methods};
+use rusqlite::ffi::{
+    SQLITE_CONFIG_LOOKASIDE, SQLITE_CONFIG_MALLOC, SQLITE_CONFIG_PAGECACHE, SQLITE_OK, sqlite3_config,
+    sqlite3_mem_methods,
+};
 
 /// Bytes in front of each block, and the alignment of blocks. SQLite asks for 8.
 const HEADER: usize = 16;
@@ -34,7 +37,15 @@ pub fn install() -> bool {
         };
         // SAFETY: the methods follow SQLite's contract for them; SQLite copies the structure and, by its documentation,
         // refuses the call once it is initialised.
-        unsafe { sqlite3_config(SQLITE_CONFIG_MALLOC, &raw const methods) == SQLITE_OK }
+        let installed = unsafe { sqlite3_config(SQLITE_CONFIG_MALLOC, &raw const methods) == SQLITE_OK };
+        // Small values and the first pages of a cache would go into memory that SQLite keeps to use it again.
+        // SAFETY: the arguments are of the types that SQLite documents for these options.
+        installed
+            && unsafe {
+                sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0 as c_int, 0 as c_int) == SQLITE_OK
+                    && sqlite3_config(SQLITE_CONFIG_PAGECACHE, ptr::null_mut::<c_void>(), 0 as c_int, 0 as c_int)
+                        == SQLITE_OK
+            }
     })
 }
 

@@ -273,7 +273,8 @@ impl Database {
 
     /// Rewrites the file, so that no part of it that is not in use holds anything.
     pub(crate) fn rewrite(&self) -> Result<(), DbError> {
-        self.sql("Failed to rewrite the database", "VACUUM")
+        // The page cache still has the pages of before.
+        self.sql("Failed to rewrite the database", "VACUUM; PRAGMA shrink_memory")
     }
 
     /// Copies the database, consistent as of now, to another file.

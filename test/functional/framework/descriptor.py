@@ -1,4 +1,4 @@
-"""Descriptor checksums (BIP 380), and the private keys in descriptors (BIP 32)."""
+"""Descriptor checksums (BIP 380), and the private keys in descriptors."""
 
 import hashlib
 
@@ -31,13 +31,14 @@ def with_checksum(descriptor):
     return descriptor + "#" + "".join(OUTPUT[state >> 5 * (7 - i) & 31] for i in range(8))
 
 
-def secret_key(xprv):
-    """The private key in an extended private key, 32 bytes."""
+def secret_key(text):
+    """The private key in an extended private key, or in WIF for a compressed public key: 32 bytes."""
     number = 0
-    for letter in xprv:
+    for letter in text:
         number = number * 58 + BASE58.index(letter)
-    raw = number.to_bytes(82, "big")
-    check = hashlib.sha256(hashlib.sha256(raw[:78]).digest()).digest()[:4]
-    if check != raw[78:]:
-        raise ValueError(f"checksum of {xprv[:4]}...")
-    return raw[46:78]
+    size, start = (78, 46) if text[1:4] == "prv" else (34, 1)
+    raw = number.to_bytes(size + 4, "big")
+    check = hashlib.sha256(hashlib.sha256(raw[:size]).digest()).digest()[:4]
+    if check != raw[size:]:
+        raise ValueError(f"checksum of {text[:4]}...")
+    return raw[start:start + 32]

@@ -41,7 +41,7 @@ const TABLE: &[Row] = &[
         &["interfaces", "kernel", "p2p", "common", "rpc", "secret"],
         &["wallet", "ipc", "multiprocess", "capnp", "rusqlite"],
     ),
-    row("rpc", &["interfaces", "common"], &["node", "wallet", "kernel", "ipc", "multiprocess", "capnp"]),
+    row("rpc", &["interfaces", "common", "secret"], &["node", "wallet", "kernel", "ipc", "multiprocess", "capnp"]),
     row("wallet", &["interfaces", "common", "rpc", "secret", "sqlite-memory"], &["kernel", "node", "ipc", "multiprocess", "capnp"]),
     row("testing", &["interfaces"], &["kernel", "node", "wallet", "ipc"]),
     // What measures the nodes knows them from outside alone.

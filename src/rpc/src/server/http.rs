@@ -192,12 +192,13 @@ async fn respond(
         log::debug!(target: "http", "HTTP request from {peer} rejected: Client network is not allowed RPC access");
         return close(plain(StatusCode::FORBIDDEN, ""));
     }
-    let body = match read_body(body).await {
-        Ok(body) => body,
+    let (body, parts) = match read_body(body).await {
+        Ok(read) => read,
         Err(status) => return close(plain(status, "")),
     };
     // From here on it is us the client waits for.
     let _serving = activity.serve();
+    activity.keep(head.headers.clone(), parts);
     if shared.rejecting.load(Ordering::SeqCst) {
         log::debug!(target: "http", "Rejecting request while shutting down");
         return plain(StatusCode::SERVICE_UNAVAILABLE, "");
@@ -379,16 +380,25 @@ async fn run_on_worker(workers: &Workers, answer: impl FnOnce() -> Reply + Send 
     }
 }
 
-/// Reads a body of bearable length; the error is the status to answer with.
-async fn read_body(body: Incoming) -> Result<Bytes, StatusCode> {
+/// Reads a body of bearable length; returns also the parts it came in. The error is the status to answer with.
+async fn read_body(body: Incoming) -> Result<(Bytes, Vec<Bytes>), StatusCode> {
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::BAD_REQUEST),
+    let mut body = Limited::new(body, MAX_BODY);
+    let mut parts = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => parts.extend(frame.into_data()),
+            Err(error) if error.is::<LengthLimitError>() => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(_) => return Err(StatusCode::BAD_REQUEST),
+        }
     }
+    let whole = match parts.as_slice() {
+        [part] => part.clone(),
+        parts => Bytes::from(parts.concat()),
+    };
+    Ok((whole, parts))
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response {

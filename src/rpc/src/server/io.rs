@@ -9,6 +9,8 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use hyper::HeaderMap;
+use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Statuses hyper answers by itself for a head that is too long, and the one to send instead.
@@ -20,15 +22,23 @@ const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\n";
 pub(super) struct Activity {
     last: Mutex<Instant>,
     serving: AtomicUsize,
+    /// What was read of the request that is or was served last.
+    read: Mutex<(HeaderMap, Vec<Bytes>)>,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Activity> {
-        Arc::new(Activity { last: Mutex::new(Instant::now()), serving: AtomicUsize::new(0) })
+        Arc::new(Activity { last: Mutex::new(Instant::now()), serving: AtomicUsize::new(0), read: Mutex::default() })
     }
 
     fn touch(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Keeps what was read of a request until hyper reads again. It is parts of hyper's buffer, which hyper would use again,
+    /// with passwords and keys in it, if nothing else referred to it. So it takes another, and that one is wiped and freed.
+    pub(super) fn keep(&self, headers: HeaderMap, body: Vec<Bytes>) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = (headers, body);
     }
 
     /// Marks a request as being served until the guard is dropped.
@@ -84,6 +94,9 @@ impl<S> Stream<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.activity.serving.load(Ordering::SeqCst) == 0 {
+            self.activity.keep(HeaderMap::new(), Vec::new());
+        }
         let before = buf.filled().len();
         let result = Pin::new(&mut self.inner).poll_read(cx, buf);
         if buf.filled().len() > before {
