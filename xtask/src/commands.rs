@@ -37,6 +37,9 @@ fn cargo(root: &Path) -> Command {
     command.current_dir(root);
     // Set for this program by `cargo run`, and wrong for anything else.
     command.env_remove("CARGO_MANIFEST_DIR");
+    // A record that cannot be read is an error of the command that needs more of it.
+    let config = Config::load(root).unwrap_or_default();
+    command.envs(config.environment(&std::env::var("RUSTFLAGS").unwrap_or_default()));
     command
 }
 

@@ -27,6 +27,9 @@ pub struct Config {
     /// Where below or beside the prefix things go, for what an option such as `--libdir` named, by its name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub directories: BTreeMap<String, PathBuf>,
+    /// Compilers and flags that were given, such as `CC` and `CXXFLAGS`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -45,6 +48,34 @@ impl Config {
         }
     }
 
+    /// Returns the environment in which cargo builds with the compilers and flags that were given; `rustflags` are the
+    /// flags that it has already. What was not given is left to the environment.
+    #[must_use]
+    pub fn environment(&self, rustflags: &str) -> Vec<(&'static str, String)> {
+        let given = |name: &str| self.variables.get(name).map(String::as_str);
+        let mut environment = Vec::new();
+        for name in ["CC", "CXX", "AR", "RANLIB"] {
+            environment.extend(given(name).map(|value| (name, value.to_owned())));
+        }
+        for name in ["CFLAGS", "CXXFLAGS"] {
+            // Build scripts know no flags of the preprocessor.
+            let flags: Vec<&str> = [given("CPPFLAGS"), given(name)].into_iter().flatten().collect();
+            if !flags.is_empty() {
+                environment.push((name, flags.join(" ")));
+            }
+        }
+        let link: Vec<String> = given("LDFLAGS")
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .map(|word| format!("-Clink-arg={word}"))
+            .collect();
+        if !link.is_empty() {
+            let before = (!rustflags.is_empty()).then(|| rustflags.to_owned());
+            environment.push(("RUSTFLAGS", before.into_iter().chain(link).collect::<Vec<_>>().join(" ")));
+        }
+        environment
+    }
+
     /// Writes the record if it differs from what is there.
     ///
     /// # Errors
@@ -59,5 +90,27 @@ impl Config {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         }
         std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_compilers_and_flags_reach_the_build() {
+        let check = |given: &[(&str, &str)], expected: &[(&'static str, &str)]| {
+            let variables = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let config = Config { variables, ..Config::default() };
+            let recorded: Config = toml::from_str(&toml::to_string(&config).expect("it is written")).expect("and read");
+            let expected: Vec<_> = expected.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            assert_eq!(recorded.environment("-g"), expected);
+        };
+        check(&[], &[]);
+        check(&[("CC", "gcc"), ("CXXFLAGS", "-O1 -g")], &[("CC", "gcc"), ("CXXFLAGS", "-O1 -g")]);
+        check(
+            &[("CPPFLAGS", "-DX"), ("CFLAGS", "-O1"), ("LDFLAGS", "-Wl,-z,now -s")],
+            &[("CFLAGS", "-DX -O1"), ("CXXFLAGS", "-DX"), ("RUSTFLAGS", "-g -Clink-arg=-Wl,-z,now -Clink-arg=-s")],
+        );
     }
 }

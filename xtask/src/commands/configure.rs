@@ -33,6 +33,12 @@ Below the prefix, or elsewhere:
   --datadir=DIRECTORY      schemas and completions [share]
   --mandir=DIRECTORY       man pages [share/man]
 
+Compilers and flags, recorded and used by every later build:
+  CC= CXX= AR= RANLIB=     programs for C and C++
+  CFLAGS= CXXFLAGS=        flags for C and for C++
+  CPPFLAGS=                flags for both
+  LDFLAGS=                 flags for linking
+
 Other options that packaging tools pass to every configure (--build, --sysconfdir, --disable-silent-rules, ...) are
 ignored. A build is for the machine that it is made on.
 
@@ -50,7 +56,7 @@ const DEFAULT_PREFIX: &str = "/usr/local";
 
 /// Records the choices and prints the summary.
 pub fn run(root: &Path, options: Options) -> Result<()> {
-    let Options { prefix, directories, multiprocess, unknown } = options;
+    let Options { prefix, directories, multiprocess, variables, unknown } = options;
     if !unknown.is_empty() {
         eprintln!("warning: unrecognized options: {}", unknown.join(", "));
     }
@@ -66,8 +72,18 @@ pub fn run(root: &Path, options: Options) -> Result<()> {
         prefix: Some(install),
         multiprocess: None,
         directories,
+        variables,
     };
     require_tools(&["cc", "c++", "pkg-config"])?;
+    for name in ["CC", "CXX", "AR", "RANLIB"] {
+        // Words before the last may be a compiler cache, words after the first flags.
+        let Some(program) = config.variables.get(name).and_then(|value| value.split_whitespace().next()) else {
+            continue;
+        };
+        if system::which(program).is_none() {
+            bail!("{name}={program}: there is no such program");
+        }
+    }
     let engine = engine(&config)?;
     let (multiprocess, why) = decide(&config, manifest.as_ref(), multiprocess)?;
     config.multiprocess = Some(multiprocess);
@@ -146,6 +162,9 @@ fn summary(config: &Config, why: &str, engine: &str) {
         None => "the system".to_owned(),
     };
     row("libraries from", "", &source);
+    for (name, value) in &config.variables {
+        row(name, "", value);
+    }
     if let Some(prefix) = &config.prefix {
         row("make install puts into", "", &prefix.display().to_string());
     }

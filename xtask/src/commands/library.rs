@@ -113,6 +113,24 @@ mod tests {
     }
 
     #[test]
+    fn flags_hold_together_where_the_prefix_has_a_space() {
+        let root = xtask::paths::root().expect("tests run in a clone");
+        let template = fs::read_to_string(root.join("pkgconfig/libmultiprocess.pc.in")).expect("it is there");
+        let place = tempfile::tempdir().expect("temporary directory");
+        let spaced = Directories::new(Path::new("/opt/my node"), &Default::default()).expect("they resolve");
+        fs::write(place.path().join("libmultiprocess.pc"), fill_in(&template, &spaced, "1")).expect("written");
+        let output = std::process::Command::new("pkg-config")
+            .args(["--cflags", "--libs", "libmultiprocess"])
+            .env("PKG_CONFIG_LIBDIR", place.path())
+            .env_remove("PKG_CONFIG_PATH")
+            .output()
+            .expect("configure asks for pkg-config");
+        // What a shell or a makefile takes for one word.
+        let expected = "-I/opt/my\\ node/include -L/opt/my\\ node/lib -lmultiprocess";
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected);
+    }
+
+    #[test]
     fn the_schemas_are_what_the_bootstrap_interface_needs_and_no_more() {
         let root = xtask::paths::root().expect("tests run in a clone");
         let mut needed = BTreeSet::new();

@@ -74,6 +74,7 @@ fn the_prefix_decides_unless_a_flag_does() {
             depends: Some(clone.prefix()),
             multiprocess: Some(expected),
             directories: BTreeMap::new(),
+            variables: BTreeMap::new(),
         };
         assert_eq!(clone.config(), expected, "{why}");
         assert!(text.contains(why), "{why} is not in: {text}");
@@ -82,6 +83,25 @@ fn the_prefix_decides_unless_a_flag_does() {
     check(false, &[], false, "the prefix was made without MULTIPROCESS=1");
     check(true, &["--disable-multiprocess"], false, "--disable-multiprocess");
     check(false, &["--enable-multiprocess"], true, "--enable-multiprocess");
+}
+
+#[test]
+fn compilers_and_flags_are_recorded_and_shown() {
+    let clone = Clone::new(Some(false));
+    let output = clone.configure(&["CC=cc", "CXXFLAGS=-O1 -g"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let given = [("CC", "cc"), ("CXXFLAGS", "-O1 -g")];
+    assert_eq!(clone.config().variables, given.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    assert!(
+        given.iter().all(|(name, value)| text.lines().any(|line| line.contains(name) && line.ends_with(value))),
+        "{text}"
+    );
+
+    let output = clone.configure(&["CXX=nosuchcompiler -m64"]);
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("CXX=nosuchcompiler: there is no such program"), "{text}");
 }
 
 #[test]

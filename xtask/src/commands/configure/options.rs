@@ -35,6 +35,9 @@ const IGNORED: [&str; 18] = [
 /// The same without.
 const IGNORED_FLAGS: [&str; 6] = ["--config-cache", "-C", "--quiet", "--silent", "-q", "--verbose"];
 
+/// Variables of compilers and their flags that count for the build.
+const VARIABLES: [&str; 8] = ["AR", "CC", "CFLAGS", "CPPFLAGS", "CXX", "CXXFLAGS", "LDFLAGS", "RANLIB"];
+
 /// What was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -44,6 +47,8 @@ pub struct Options {
     pub directories: BTreeMap<String, PathBuf>,
     /// Whether the split programs are built.
     pub multiprocess: Option<bool>,
+    /// Compilers and their flags, by the names of their variables.
+    pub variables: BTreeMap<String, String>,
     /// Features and packages that do not exist.
     pub unknown: Vec<String>,
 }
@@ -91,6 +96,9 @@ impl Options {
                 _ if IGNORED_FLAGS.contains(&name) => {}
                 _ if ["enable-", "disable-", "with-", "without-"].iter().any(|kind| option.starts_with(kind)) => {
                     options.unknown.push(name.to_owned());
+                }
+                _ if VARIABLES.contains(&name) && value.is_some() => {
+                    options.variables.insert(name.to_owned(), value_of()?);
                 }
                 _ => bail!("unexpected option: {word}; ./configure --help lists what there is"),
             }
@@ -160,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn compilers_and_flags_are_recorded() {
+        let words = ["CC=gcc", "CXXFLAGS=-O2 -g", "LDFLAGS=", "CC=clang"].map(str::to_owned);
+        let options = Options::parse(&words).expect("it is taken");
+        let expected = [("CC", "clang"), ("CXXFLAGS", "-O2 -g"), ("LDFLAGS", "")];
+        assert_eq!(options.variables, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    #[test]
     fn what_makes_no_sense_is_an_error() {
         let check = |line: &str, expected: &str| {
             let error = parse(line).expect_err(line).to_string();
@@ -167,7 +183,8 @@ mod tests {
         };
         check("--teapot", "unexpected option: --teapot;");
         check("teapot", "unexpected option: teapot;");
-        check("CC=gcc", "unexpected option: CC=gcc;");
+        check("CC", "unexpected option: CC;");
+        check("TEAPOT=blue", "unexpected option: TEAPOT=blue;");
         check("--prefix", "--prefix needs a value");
         check("--program-prefix=x-", "--program-prefix=x-: programs find each other");
         check("--build=x86_64-linux-gnu --host=riscv64-linux-gnu", "--host=riscv64-linux-gnu is not this machine");
