@@ -58,15 +58,9 @@ pub fn replace(path: &Path, suffix: &str, bytes: &[u8]) -> Result<(), ReplaceErr
     let mut file = File::create(&new).map_err(|source| ReplaceError::Create { path: new.clone(), source })?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
-    let renamed = written
-        .map_err(|source| ReplaceError::Write { path: new.clone(), source })
-        .and_then(|()| {
-            fs::rename(&new, path).map_err(|source| ReplaceError::Rename {
-                from: new.clone(),
-                to: path.to_owned(),
-                source,
-            })
-        });
+    let renamed = written.map_err(|source| ReplaceError::Write { path: new.clone(), source }).and_then(|()| {
+        fs::rename(&new, path).map_err(|source| ReplaceError::Rename { from: new.clone(), to: path.to_owned(), source })
+    });
     if renamed.is_err() {
         // On a full disk what is left of it would take the room of something else.
         let _ = fs::remove_file(&new);

@@ -282,11 +282,11 @@ fn options_without_the_capability() {
     check(&["-txindex=0", "-noonion", "-natpmp=0", "-v2transport=0"], &[], &[]);
     check(&["-txindex", "-seednode=x", "-v2transport=1"], &["-v2transport", "-seednode"], &["-txindex"]);
     check(&["-proxy=0", "-proxy=", "-proxy=0=ipv4", "-onion=", "-onion=0", "-signer=", "-walletnotify="], &[], &[]);
-    check(&["-proxy=1.2.3.4:5=ipv4", "-proxy=0", "-blockfilterindex", "-asmap"], &[], &[
-        "-blockfilterindex",
-        "-asmap",
-        "-proxy",
-    ]);
+    check(
+        &["-proxy=1.2.3.4:5=ipv4", "-proxy=0", "-blockfilterindex", "-asmap"],
+        &[],
+        &["-blockfilterindex", "-asmap", "-proxy"],
+    );
     check(&["-proxy=1.2.3.4", "-noproxy", "-blockfilterindex=0", "-zmqpubrawtx=0"], &[], &[]);
 }
 

@@ -152,8 +152,12 @@ pub(super) static ROWS: &[Opt] = &[
     opt("startupnotify", "=<cmd>", DAEMONS, Options, "Run <cmd> once started"),
     opt("shutdownnotify", "=<cmd>", DAEMONS, Options, "Run <cmd> before shutting down; may be given several times")
         .multi(),
-    flag("txindex", DAEMONS, Options, "Keep an index of all transactions for getrawtransaction").bool(false).refused("getrawtransaction would not find confirmed transactions"),
-    flag("txospenderindex", DAEMONS, Options, "Keep an index of the spender of each output").bool(false).refused("gettxspendingprevout would know the mempool only"),
+    flag("txindex", DAEMONS, Options, "Keep an index of all transactions for getrawtransaction")
+        .bool(false)
+        .refused("getrawtransaction would not find confirmed transactions"),
+    flag("txospenderindex", DAEMONS, Options, "Keep an index of the spender of each output")
+        .bool(false)
+        .refused("gettxspendingprevout would know the mempool only"),
     opt(
         "blockfilterindex",
         "=<type>",
