@@ -7,6 +7,7 @@
 //! **Invariant:** nothing in here names a package mirror or registry; those come from the machine.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "for developers, who see a panic as such")]
 
 pub mod config;
 pub mod data;

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the build driver. Wires the command line to the commands; see `flags.rs` for what there is.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "for developers, who see a panic as such")]
 
 mod commands;
 mod flags;

@@ -1,6 +1,7 @@
 //! The program that `cargo xtask bench node` starts. Wires the command line to the measurements.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "for developers, who see a panic as such")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

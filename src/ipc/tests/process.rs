@@ -1,5 +1,6 @@
 //! The interfaces between real processes. The test program is its own child: started with `-ipcfd` it serves.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test fails by panicking")]
 
 mod reconnect;
 mod trace;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 // Suites fail by panicking, like any assertion.
 #![allow(clippy::unwrap_used, reason = "used by tests only")]
+#![allow(clippy::print_stderr, reason = "used by tests only")]
 
 pub mod contract;
 pub mod fuzz;

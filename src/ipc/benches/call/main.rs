@@ -4,6 +4,7 @@
 //! The other process is this program again: started with `-ipcfd` or the name of a mode it serves. Lines that belong
 //! together follow each other, so that whatever else the machine does touches them alike.
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark fails by panicking")]
 
 mod bare;
 mod child;
