@@ -5,6 +5,9 @@ use bitcoin::{Address, Network, Script, Transaction, TxIn, TxOut};
 use rpc::json;
 use serde_json::{Map, Value, json as object};
 
+/// Output script of pay-to-anchor.
+const ANCHOR: [u8; 4] = [0x51, 0x02, 0x4e, 0x73];
+
 /// Shows a transaction.
 pub(super) fn transaction(tx: &Transaction, network: Network) -> Value {
     let outputs: Vec<Value> = (0u32..).zip(&tx.output).map(|(n, out)| output(n, out, network)).collect();
@@ -51,6 +54,11 @@ fn output(n: u32, out: &TxOut, network: Network) -> Value {
     object!({"value": json::amount(out.value), "n": n, "scriptPubKey": shown})
 }
 
+/// Says whether a script is pay-to-anchor, which anyone can spend.
+pub(super) fn is_anchor(script: &Script) -> bool {
+    script.as_bytes() == ANCHOR
+}
+
 /// Bitcoin Core's name of a script's type.
 fn kind(script: &Script) -> &'static str {
     if script.is_p2pk() {
@@ -65,6 +73,8 @@ fn kind(script: &Script) -> &'static str {
         "witness_v0_scripthash"
     } else if script.is_p2tr() {
         "witness_v1_taproot"
+    } else if is_anchor(script) {
+        "anchor"
     } else if script.is_witness_program() {
         "witness_unknown"
     } else if script.is_op_return() {
@@ -95,5 +105,42 @@ fn opcode(op: bitcoin::Opcode) -> String {
         0x4f => "-1".to_owned(),
         small @ 0x51..=0x60 => (small - 0x50).to_string(),
         _ => op.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_have_the_types_of_core() {
+        let check = |hex: &str, expected: &str| {
+            assert_eq!(kind(&bitcoin::ScriptBuf::from_hex(hex).unwrap()), expected, "{hex}");
+        };
+        let key = "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5";
+        let (short, long) = ("11".repeat(20), "11".repeat(32));
+        check(&format!("21{key}ac"), "pubkey");
+        check(&format!("76a914{short}88ac"), "pubkeyhash");
+        check(&format!("a914{short}87"), "scripthash");
+        check(&format!("0014{short}"), "witness_v0_keyhash");
+        check(&format!("0020{long}"), "witness_v0_scripthash");
+        check(&format!("5120{long}"), "witness_v1_taproot");
+        check("51024e73", "anchor");
+        check("51024e74", "witness_unknown");
+        check("52024e73", "witness_unknown");
+        check("6a", "nulldata");
+        check(&format!("5121{key}51ae"), "multisig");
+        check("51", "nonstandard");
+    }
+
+    #[test]
+    fn an_anchor_is_shown_with_its_address() {
+        let script_pubkey = bitcoin::ScriptBuf::from_bytes(ANCHOR.to_vec());
+        let out = TxOut { value: bitcoin::Amount::from_sat(240), script_pubkey };
+        let shown = output(3, &out, Network::Regtest);
+        assert_eq!(shown["n"], 3);
+        assert_eq!(shown["scriptPubKey"]["address"], "bcrt1pfeesnyr2tx");
+        assert_eq!(shown["scriptPubKey"]["asm"], "1 29518");
+        assert_eq!(shown["scriptPubKey"]["type"], "anchor");
     }
 }

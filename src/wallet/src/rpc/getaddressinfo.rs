@@ -6,6 +6,7 @@ use rpc::command::{example_cli, example_rpc};
 use rpc::{Arg, ArgType, Command, Res, RpcError};
 use serde_json::{Map, Value};
 
+use super::decoded::is_anchor;
 use super::{CATEGORY, parse_address, wallet};
 use crate::descriptor::key::{Form, path_text};
 use crate::loader::Loader;
@@ -131,7 +132,8 @@ fn address_fields_of(address: &Address) -> Map<String, Value> {
     }
     let program = address.witness_program();
     fields.insert("iswitness".to_owned(), program.is_some().into());
-    if let Some(program) = program {
+    // The program of pay-to-anchor says nothing of its own.
+    if let Some(program) = program.filter(|_| !is_anchor(&address.script_pubkey())) {
         fields.insert("witness_version".to_owned(), program.version().to_num().into());
         fields.insert("witness_program".to_owned(), hex(program.program().as_bytes()));
     }
@@ -208,4 +210,26 @@ fn multisig_keys(script: &ScriptBuf) -> Option<(u8, Vec<String>)> {
         pushes.filter_map(|instruction| instruction.push_bytes().map(|bytes| bytes.as_bytes().to_lower_hex_string()));
     let required = script.as_bytes().first()?.checked_sub(0x50)?;
     Some((required, keys.filter(|key| !key.is_empty()).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_say_what_they_are() {
+        let check = |text: &str, expected: Value| {
+            let address = parse_address(text, Network::Regtest).unwrap();
+            assert_eq!(Value::from(address_fields_of(&address)), expected, "{text}");
+        };
+        let witness = |is_script: bool, version: u8, program: &str| {
+            serde_json::json!({
+                "isscript": is_script, "iswitness": true, "witness_version": version, "witness_program": program,
+            })
+        };
+        check("bcrt1pfeesnyr2tx", serde_json::json!({"isscript": true, "iswitness": true}));
+        check("mneYUmWYsuk7kySiURxCi3AGxrAqZxLgPZ", serde_json::json!({"isscript": false, "iswitness": false}));
+        let hash = "751e76e8199196d454941c45d1b3a323f1433bd6";
+        check("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", witness(false, 0, hash));
+    }
 }
