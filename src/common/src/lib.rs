@@ -1,4 +1,5 @@
-//! What every program needs before it does anything: options, configuration files, data directory, clock and log.
+//! What every program needs before it does anything: options, configuration files, data directory, clock and log;
+//! and the spelling of descriptors, which node and wallet share.
 //!
 //! Nothing here knows of consensus, RPC or wallets, and nothing else of the workspace is used here.
 //!
@@ -12,6 +13,7 @@ pub mod chain;
 pub mod clock;
 pub mod console;
 pub mod datadir;
+pub mod descriptor;
 pub mod file_lock;
 pub mod json;
 pub mod logging;

@@ -10,7 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bitcoin::hashes::{Hash, sha256};
-use bitcoin::hex::FromHex;
+use bitcoin::hex::{DisplayHex, FromHex};
 use bitcoin::key::TapTweak;
 use bitcoin::secp256k1::{All, Secp256k1, SecretKey};
 use bitcoin::{Address, Network, NetworkKind, PublicKey, ScriptBuf};
@@ -37,6 +37,12 @@ impl ParseError {
 /// Identifies a descriptor: SHA-256 of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DescriptorId(pub(crate) [u8; 32]);
+
+impl DescriptorId {
+    fn of_text(text: &str) -> Self {
+        DescriptorId(sha256::Hash::hash(text.as_bytes()).to_byte_array())
+    }
+}
 
 impl fmt::Display for DescriptorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +181,11 @@ impl Descriptor {
         }
     }
 
+    /// Computes the id that versions before this one gave to a text: that of its spelling as typed, keys apart.
+    pub(crate) fn id_as_typed(text: &str, network: Network) -> Option<DescriptorId> {
+        parse::id_as_typed(text, network)
+    }
+
     /// Parses a descriptor as users write it, private keys and multipath steps included.
     pub(crate) fn parse(text: &str, network: Network, require_checksum: bool) -> Result<Parsed, ParseError> {
         parse::parse(text, network, require_checksum)
@@ -182,8 +193,7 @@ impl Descriptor {
 
     /// The descriptor's id.
     pub(crate) fn id(&self) -> DescriptorId {
-        let text = self.text(Form::Compat).expect("only the normalised form can fail");
-        DescriptorId(sha256::Hash::hash(text.as_bytes()).to_byte_array())
+        DescriptorId::of_text(&self.text(Form::Compat).expect("only the normalised form can fail"))
     }
 
     /// Writes it in its public form with checksum.
@@ -419,16 +429,18 @@ fn single_key_script(secp: &Secp256k1<All>, kind: &Kind, key: &PublicKey) -> Opt
     })
 }
 
-/// Reads the script of `raw()` or `addr()`.
-fn opaque_script(name: &str, argument: &str, network: Network) -> Result<ScriptBuf, ParseError> {
+/// Reads the script of `raw()` or `addr()`, and how Bitcoin Core writes the argument.
+fn opaque_script(name: &str, argument: &str, network: Network) -> Result<(ScriptBuf, String), ParseError> {
     if name == "raw" {
-        let bytes = Vec::<u8>::from_hex(argument).map_err(|_| ParseError::key("Raw script is not hex"))?;
-        return Ok(ScriptBuf::from_bytes(bytes));
+        let bytes = Vec::<u8>::from_hex(argument).ok().filter(|bytes| !bytes.is_empty());
+        let bytes = bytes.ok_or_else(|| ParseError::key("Raw script is not hex"))?;
+        let text = bytes.to_lower_hex_string();
+        return Ok((ScriptBuf::from_bytes(bytes), text));
     }
     Address::from_str(argument)
         .ok()
         .and_then(|address| address.require_network(network).ok())
-        .map(|address| address.script_pubkey())
+        .map(|address| (address.script_pubkey(), address.to_string()))
         .ok_or_else(|| ParseError::key("Address is not valid"))
 }
 

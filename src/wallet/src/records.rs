@@ -15,6 +15,7 @@ use crate::descriptor::cache::{Cache, decode_xpub, encode_xpub};
 use crate::descriptor::{Descriptor, DescriptorId, OutputType};
 use crate::serialize::{ReadError, Reader, Writer};
 
+pub(crate) mod canonical;
 pub(crate) mod private_key;
 pub(crate) mod tx;
 

@@ -10,7 +10,10 @@ use bitcoin::{Network, NetworkKind, PublicKey};
 
 use super::cache::Cache;
 use super::key::{FoundSecret, KeyExpression};
-use super::{Context, Descriptor, Kind, OutputType, ParseError, Parsed, Piece, checksum, opaque_script};
+use super::{
+    Context, Descriptor, DescriptorId, Kind, OutputType, ParseError, Parsed, Piece, checksum, opaque_script,
+    with_checksum,
+};
 
 /// Deepest nesting of functions; more than any valid descriptor has.
 const MAX_DEPTH: usize = 400;
@@ -18,12 +21,21 @@ const MAX_DEPTH: usize = 400;
 pub(super) fn parse(text: &str, network: Network, require_checksum: bool) -> Result<Parsed, ParseError> {
     let body = check_checksum(text, require_checksum)?;
     let mut parsed = Parsed { descriptors: Vec::new(), secrets: Vec::new() };
-    for single in split_multipath(body)? {
+    for single in split_multipath(&common::descriptor::canonical(body))? {
         let (descriptor, secrets) = parse_single(&single, network)?;
         parsed.descriptors.push(descriptor);
         parsed.secrets.extend(secrets);
     }
     Ok(parsed)
+}
+
+/// Computes the id of one descriptor, its text as it is except for keys.
+pub(super) fn id_as_typed(text: &str, network: Network) -> Option<DescriptorId> {
+    let body = check_checksum(text, false).ok()?;
+    if body.starts_with("raw(") || body.starts_with("addr(") {
+        return Some(DescriptorId::of_text(&with_checksum(body)));
+    }
+    Some(parse_single(body, network).ok()?.0.id())
 }
 
 fn check_checksum(text: &str, required: bool) -> Result<&str, ParseError> {
@@ -203,8 +215,9 @@ fn parse_single(text: &str, network: Network) -> Result<(Descriptor, Vec<FoundSe
     };
     if matches!(name, "raw" | "addr") {
         let argument = inner.strip_suffix(')').ok_or_else(|| not_a_function(text))?;
-        let kind = Kind::Script(opaque_script(name, argument, network)?);
-        let pieces = vec![Piece::Text(text.to_owned())];
+        let (script, argument) = opaque_script(name, argument, network)?;
+        let kind = Kind::Script(script);
+        let pieces = vec![Piece::Text(format!("{name}({argument})"))];
         return Ok((Descriptor { kind, pieces, keys: Vec::new(), network: kind_of_network }, Vec::new()));
     }
     const TOP: [&str; 10] = ["pk", "pkh", "wpkh", "sh", "wsh", "tr", "rawtr", "combo", "multi", "sortedmulti"];

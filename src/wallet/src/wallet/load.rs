@@ -20,6 +20,7 @@ use crate::db::{Database, DbError};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::options::Options;
+use crate::records::canonical;
 use crate::records::{CLIENT_VERSION, Change, RecordError, TxState};
 use crate::state::{State, Tip, flags};
 
@@ -275,7 +276,8 @@ fn read(db: Database, options: &Options) -> Result<(State, bool)> {
         Error::wallet(format!("Error loading {path}: Wallet corrupted"))
     };
     let (mut changes, mut rescan) = (Vec::new(), false);
-    for (key, value) in db.records()? {
+    let (records, mended) = canonical::mend(db.records()?, options.network);
+    for (key, value) in records {
         match Change::decode(&key, &value, options.network) {
             Ok(Some(change)) => changes.push(change),
             Ok(None) => {}
@@ -323,6 +325,11 @@ fn read(db: Database, options: &Options) -> Result<(State, bool)> {
     state.expand_all().map_err(|error| corrupt(&error))?;
     transactions.into_iter().for_each(|change| state.apply(change));
     state.touched.clear();
+    // Only now: a file that is refused is left as it was.
+    if !mended.is_empty() {
+        warn!("{path}: descriptors are brought into their canonical form");
+        state.db.write(&mended)?;
+    }
     state.order_unordered()?;
     if state.version != Some(CLIENT_VERSION) {
         state.commit(vec![Change::Version(CLIENT_VERSION)])?;

@@ -8,7 +8,7 @@ mod place;
 
 use std::str::FromStr;
 
-use bitcoin::hex::FromHex;
+use bitcoin::hex::{DisplayHex, FromHex};
 use bitcoin::key::Secp256k1;
 use bitcoin::secp256k1::All;
 use bitcoin::{Network, NetworkKind, Script, ScriptBuf};
@@ -48,7 +48,7 @@ pub(crate) struct Descriptor {
 
 #[derive(Debug)]
 enum Form {
-    /// `addr` or `raw`, as written.
+    /// `addr` or `raw`, with its text.
     Script(ScriptBuf, String),
     Combo(KeyExpr),
     RawTr(KeyExpr),
@@ -67,7 +67,10 @@ enum Piece {
 /// Parses a descriptor into one per multipath alternative. A checksum is checked if it is there.
 pub(crate) fn parse(text: &str, network: Network, need_checksum: bool) -> Result<Vec<Descriptor>, DescriptorError> {
     let payload = check_checksum(text, need_checksum)?;
-    expand_multipath(payload)?.iter().map(|one| Descriptor::parse(one, network)).collect()
+    expand_multipath(&common::descriptor::canonical(payload))?
+        .iter()
+        .map(|one| Descriptor::parse(one, network))
+        .collect()
 }
 
 impl Descriptor {
@@ -82,10 +85,13 @@ impl Descriptor {
         };
         let form = if let Some(text_of_address) = inner("addr") {
             let script = address::decode(text_of_address, network).map_err(|_| "Address is not valid")?;
-            Form::Script(script, text.to_owned())
+            let text = address::encode(&script, network).unwrap_or_else(|| text_of_address.to_owned());
+            Form::Script(script, format!("addr({text})"))
         } else if let Some(hex) = inner("raw") {
-            let bytes = Vec::from_hex(hex).map_err(|_| "Raw script is not hex")?;
-            Form::Script(bytes.into(), text.to_owned())
+            let bytes =
+                Vec::<u8>::from_hex(hex).ok().filter(|bytes| !bytes.is_empty()).ok_or("Raw script is not hex")?;
+            let text = format!("raw({})", bytes.to_lower_hex_string());
+            Form::Script(bytes.into(), text)
         } else if let Some(key) = inner("combo") {
             Form::Combo(one_key("combo", key, false)?)
         } else if let Some(key) = inner("rawtr") {
@@ -454,6 +460,7 @@ mod tests {
         check("raw(51)#", "Expected 8 character checksum, not 0 characters");
         check("raw(51)#a#b", "Multiple '#' symbols");
         check("raw(5)", "Raw script is not hex");
+        check("raw()", "Raw script is not hex");
         check("addr(x)", "Address is not valid");
         check("1234", "'1234' is not a valid descriptor function");
         check("nope(1)", "'nope(1)' is not a valid descriptor function");
@@ -469,6 +476,46 @@ mod tests {
         check("wsh(multi(1, 02))", "Multi: Key ' 02' is invalid due to whitespace");
         assert_eq!(parse("raw(51)", Network::Regtest, true).expect_err("no checksum").0, "Missing checksum");
         assert_eq!(one(&format!("pkh({TPUB}/0'/0)")).expand(0), Err(Underivable));
+    }
+
+    /// Both sides are what Bitcoin Core's `getdescriptorinfo` reads and prints.
+    #[test]
+    fn texts_become_those_of_core() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(parse(text, Network::Regtest, false).expect(text)[0].to_public(), expected, "{text}");
+        };
+        const KEY: &str = "03a34b99f22c790c4e36b2b3c2c35a36db06226e41c692fc82b8b56ac1c540c5bd";
+        const XPUB: &str = "tpubD6NzVbkrYhZ4WaWSyoBvQwbpLkojyoTZPRsgXELWz3Popb3qkjcJyJUGLnL4qHHoQvao8ESaAstxYSnhyswJ76uZPStJRJCTKvosUCJZL5B";
+        const HASH: &str = "e38990d0c7fc009880a9c07c23842e886c6bbdc964ce6bdd5817ad357335ee6f";
+        let (upper, upper_hash) = (KEY.to_uppercase(), HASH.to_uppercase());
+        check(
+            "addr(BCRT1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KYGT080)",
+            "addr(bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080)#8pk5s7ya",
+        );
+        check("addr(bcrt1pfeesnyr2tx)", "addr(bcrt1pfeesnyr2tx)#swxgse0y");
+        check("raw(AB51)#grky6rmk", "raw(ab51)#wsmwlgr6");
+        check(&format!("pkh([AABBCCDD/01]{upper})"), &format!("pkh([aabbccdd/1]{KEY})#3dwln3qg"));
+        check(&format!("pkh([AABBCCDD/1h/2']{XPUB}/1/*)"), &format!("pkh([aabbccdd/1'/2']{XPUB}/1/*)#0kefqz3f"));
+        check(&format!("pkh([aabbccdd/1'/2h]{XPUB}/01/*)"), &format!("pkh([aabbccdd/1h/2h]{XPUB}/1/*)#3lkxdsp3"));
+        check(&format!("pkh([aabbccdd/1h]{XPUB}/1/*')"), &format!("pkh([aabbccdd/1']{XPUB}/1/*')#cg789a8h"));
+        check(&format!("pkh({XPUB}/1'/2h/*)"), &format!("pkh({XPUB}/1h/2h/*)#azzuqh3s"));
+        check(&format!("pkh({XPUB}/1h/2/*')"), &format!("pkh({XPUB}/1h/2/*h)#ch85sc0v"));
+        check(&format!("multi(01,{upper})"), &format!("multi(1,{KEY})#fllqyypk"));
+        check(
+            &format!("wsh(and_v(v:pk({upper}),sha256({upper_hash})))"),
+            &format!("wsh(and_v(v:pk({KEY}),sha256({HASH})))#epp4ddms"),
+        );
+        check(&format!("wsh(and_v(v:pk({upper}),after(010)))"), &format!("wsh(and_v(v:pk({KEY}),after(10)))#wm97ccqt"));
+        check(&format!("wsh(c:pk_k({upper}))"), &format!("wsh(pk({KEY}))#35m26dd5"));
+        check(&format!("wsh(and_v(vc:pk_k({upper}),1))"), &format!("wsh(tv:pk({KEY}))#q9z64efh"));
+        check(&format!("wsh(andor(pk({upper}),older(5),0))"), &format!("wsh(and_n(pk({KEY}),older(5)))#80qv473r"));
+        check(
+            &format!("wsh(and_v(v:pk({upper}),or_i(0,older(5))))"),
+            &format!("wsh(and_v(v:pk({KEY}),l:older(5)))#mh7fd6r5"),
+        );
+        check(&format!("tr({})", &upper[2..]), &format!("tr({})#dh4fyxrd", &KEY[2..]));
+        check(&format!("rawtr({upper})"), &format!("rawtr({KEY})#qwflrgxa"));
+        check(&format!("pkh({XPUB}/<00;01>/*)"), &format!("pkh({XPUB}/0/*)#wr0v8pc5"));
     }
 
     #[test]
