@@ -6,8 +6,9 @@ Needs small disks of its own, mounted in a mount namespace; skips where the syst
 import contextlib
 import http.client
 import os
+import pathlib
 import re
-import subprocess
+import tempfile
 
 from framework.disk import NAMESPACE, disk, enter_namespace, fill, needed, remount
 from framework.rpc import RpcError, fails
@@ -158,15 +159,17 @@ def run(t):
 def as_nobody(t):
     """What a user other than root meets, for whom permissions are more than advice."""
     prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
-    try:
-        program = subprocess.run([*prefix, t.programs.node[0], "-version"], capture_output=True, check=False)
-        if program.returncode != 0:
-            return
-    except (FileNotFoundError, PermissionError):
-        return
     t.step("another user's data directory, and one of its own with files that are not")
     node = t.node()
-    node.programs = t.programs.prefixed(prefix)
+    # Below the system's directory for temporary files, which everybody can enter, wherever --tmpdir is.
+    with tempfile.TemporaryDirectory(dir="/tmp") as reachable:
+        os.chmod(reachable, 0o755)
+        node.programs = t.programs.copied(pathlib.Path(reachable) / "programs").prefixed(prefix)
+        with_programs_of_another_user(t, node)
+
+
+def with_programs_of_another_user(t, node):
+    """The part of the above in which the node runs."""
     for path in (t.directory, node.directory, node.datadir, node.conf):
         path.chmod(0o755)
     node.refuses_to_start(re.compile(rf"^Error: [^\n]*{node.chaindir}[^\n]*\n$"))

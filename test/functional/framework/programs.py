@@ -8,6 +8,7 @@ import copy
 import os
 import pathlib
 import shlex
+import shutil
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -34,6 +35,18 @@ class Programs:
         """The same programs, the node started by a command in front of its own."""
         programs = copy.copy(self)
         programs.node = [*command, *self.node]
+        return programs
+
+    def copied(self, directory):
+        """Copies of the programs in a new directory that every user may read: a clone may be in one that others cannot enter."""
+        directory.mkdir(mode=0o755)
+        for name in ("bitcoind", "bitcoin-node", "bitcoin-wallet", "bitcoin", "bitcoin-cli"):
+            if (path := self.path(name)) is not None:
+                shutil.copy(path, directory / name)
+                (directory / name).chmod(0o755)
+        programs = copy.copy(self)
+        programs.directory = directory
+        programs.node = [str(directory / pathlib.Path(self.node[0]).resolve().name), *self.node[1:]]
         return programs
 
     def path(self, name):
