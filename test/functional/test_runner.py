@@ -6,6 +6,7 @@ BITCOIN_CMD="bitcoin -m" starts it through the wrapper. Exit status 1 when a tes
 """
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -57,26 +58,33 @@ def main():
     parser.add_argument("--filter", action="append", default=[], dest="more_filters", help="the same as an option")
     parser.add_argument("-j", "--jobs", type=int, default=max(2, os.cpu_count() or 1), help="scenarios at a time")
     parser.add_argument("--timeout", type=int, default=180, help="seconds before a scenario is ended (default: 180)")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="run each scenario so many times")
     parser.add_argument("--keep", action="store_true", help="leave the data directories and say where they are")
     parser.add_argument("--tmpdir", default=tempfile.gettempdir(), help="where the data directories go")
     options = parser.parse_args()
     programs = Programs()
-    files = scenarios(options.filters + options.more_filters)
+    files = scenarios(options.filters + options.more_filters) * options.repeat
     if not files:
         print("no scenario has such a name")
         return 1
     print(f"testing {' '.join(programs.node)} ({'split' if programs.split else 'one process'})", flush=True)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
+    failures = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         pending = {pool.submit(run, file, options): file for file in files}
         for done in concurrent.futures.as_completed(pending):
             code, output, seconds = done.result()
             verdict = {0: "passed", SKIPPED: "skipped"}.get(code, "failed")
             counts[verdict] += 1
+            failures[pending[done].stem] += verdict == "failed"
             print(f"{verdict:8}{seconds:6.1f} s  {pending[done].stem}", flush=True)
             if verdict == "failed" or options.keep:
                 note = f"\n  | ended after {options.timeout} s" if code is None else ""
                 print("  | " + output.strip().replace("\n", "\n  | ") + note, flush=True)
+    if options.repeat > 1:
+        for name, count in sorted(failures.items()):
+            if count:
+                print(f"{name} failed {count} of {options.repeat} times")
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     return 1 if counts["failed"] else 0
 

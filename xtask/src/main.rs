@@ -63,7 +63,7 @@ fn run(flags: Xtask) -> Result<()> {
         XtaskCmd::Manual(_) => commands::manual::run(&root),
         XtaskCmd::Setup(flags) => commands::setup::run(&root, flags.yes),
         XtaskCmd::Demo(flags) => commands::demo::run(&root, flags.yes),
-        XtaskCmd::Test(flags) => commands::test::run(&root, flags.yes),
+        XtaskCmd::Test(flags) => commands::test::run(&root, flags.yes, flags.repeat.unwrap_or(1)),
         XtaskCmd::Functional(flags) => {
             let count = commands::functional::run(&root, flags.form.as_deref(), &flags.filters)?;
             match count.failed {

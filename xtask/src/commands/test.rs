@@ -27,10 +27,26 @@ impl AddAssign for Count {
     }
 }
 
-/// Prepares the machine and runs all tests.
-pub fn run(root: &Path, yes: bool) -> Result<()> {
+/// Prepares the machine and runs all tests `repeat` times.
+pub fn run(root: &Path, yes: bool, repeat: u32) -> Result<()> {
     prepare(root, yes)?;
     python::provide(root, yes);
+    let mut count = Count::default();
+    for round in 1..=repeat {
+        if repeat > 1 {
+            println!("round {round} of {repeat}");
+        }
+        count += run_once(root)?;
+    }
+    println!("{} passed, {} failed", count.passed, count.failed);
+    if count.failed > 0 {
+        bail!("{} tests failed", count.failed);
+    }
+    Ok(())
+}
+
+/// Runs all tests once.
+fn run_once(root: &Path) -> Result<Count> {
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--release", "--features", "multiprocess", "--no-fail-fast"]);
     let mut count = capture(&mut command, "cargo test", of_cargo)?;
@@ -38,11 +54,7 @@ pub fn run(root: &Path, yes: bool) -> Result<()> {
     count += tidy::count(root);
     count += functional::run(root, None, &[])?;
     count += compatibility::count(root);
-    println!("{} passed, {} failed", count.passed, count.failed);
-    if count.failed > 0 {
-        bail!("{} tests failed", count.failed);
-    }
-    Ok(())
+    Ok(count)
 }
 
 /// Runs a command, passing its output on, and sums the lines that count. A command that fails without a failed test
