@@ -1,7 +1,7 @@
 """Wallets under work while processes are killed and stopped and disks are full, again and again: nothing that was answered is lost.
 
 TORMENT_SECONDS says how long to go on (default: 60), TORMENT_SEED repeats the moments of an earlier run as far as chance
-allows, TORMENT_PEER names a bitcoind of Bitcoin Core that has to open a copy of the wallet at the end.
+allows, TORMENT_KINDS names the disturbances (methods of Disturber, with commas between), TORMENT_PEER names a bitcoind of Bitcoin Core that has to open a copy of the wallet at the end.
 """
 
 import collections
@@ -54,7 +54,7 @@ def run(t):
             print(f"after {sum(done.values())} disturbances, the last one {kind}; seed {seed}")
             print("\n".join(ledger.recent))
             raise
-    node.stop()
+    node.stop(stderr=None)
     verifier.files()
     print(f"disturbances: {dict(done)}")
     print(f"acknowledged: {dict(ledger.acknowledged)}; without an answer: {dict(ledger.unanswered)}; lost: 0", flush=True)

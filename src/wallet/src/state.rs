@@ -16,6 +16,7 @@ use crate::descriptor::{DescriptorId, OutputType};
 use crate::error::{Error, Result};
 use crate::manager::Manager;
 use crate::records::{Change, TxState, WalletTx};
+use crate::wallet::behind::Behind;
 
 /// Wallet flags. Those above bit 31 keep versions that do not know them from opening the wallet.
 pub(crate) mod flags {
@@ -113,6 +114,8 @@ pub(crate) struct State {
     pub(crate) relock_time: i64,
     /// Transactions that changed since someone was told.
     pub(crate) touched: Vec<Txid>,
+    /// Set while news of the chain could not be taken in.
+    pub(crate) behind: Behind,
     /// The file may hold keys in the clear outside of its records, from before the wallet was encrypted.
     pub(crate) rewrite_pending: bool,
 }
@@ -145,6 +148,7 @@ impl State {
             master: None,
             relock_time: 0,
             touched: Vec::new(),
+            behind: Behind::default(),
             rewrite_pending: false,
         }
     }

@@ -15,6 +15,7 @@ use crate::options::Options;
 use crate::state::State;
 
 pub(crate) mod address;
+pub(crate) mod behind;
 pub(crate) mod coins;
 pub(crate) mod encrypt;
 pub(crate) mod follow;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json as object};
 use super::{CATEGORY, LAST_PROCESSED, last_processed, synced_wallet};
 use crate::loader::Loader;
 use crate::state::{State, flags};
+use crate::wallet::behind::warning;
 
 /// What legacy wallets of the last version had; clients look at it.
 const WALLET_VERSION: u32 = 169_900;
@@ -45,6 +46,8 @@ pub(super) static COMMANDS: &[Command<Loader>] = &[Command {
             Res::time("birthtime", "from when on blocks are searched").optional(),
             Res::arr("flags", "the wallet's flags", &[Res::str("flag", "name of a flag")]),
             LAST_PROCESSED,
+            Res::arr("warnings", "what keeps the wallet from following the chain", &[Res::str("warning", "a warning")])
+                .optional(),
         ],
     )],
     examples: &[example_cli!("getwalletinfo", ""), example_rpc!("getwalletinfo", "")],
@@ -83,6 +86,9 @@ pub(super) static COMMANDS: &[Command<Loader>] = &[Command {
         }
         put("flags", flag_names(&state).into());
         put("lastprocessedblock", last_processed(&state));
+        if let Some(reason) = &state.behind.reason {
+            put("warnings", vec![warning(reason)].into());
+        }
         Ok(info.into())
     },
 }];

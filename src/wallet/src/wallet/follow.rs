@@ -1,11 +1,11 @@
 //! Following the chain: events of the node become changes of the wallet.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use bitcoin::{BlockHash, Transaction};
 use interfaces::{Chain, ChainNotifications, ConnectedBlock, MempoolRemovalReason};
-use log::error;
 
 use super::Wallet;
 use crate::error::Result;
@@ -20,13 +20,19 @@ const BEST_BLOCK_INTERVAL: u32 = 144;
 pub(crate) struct Follower(pub(crate) Weak<Wallet>);
 
 impl Follower {
-    /// An error here has no one to go to but the log, and the wallet catches up when it is loaded next.
+    /// Takes in news. If that fails, for whatever reason, the wallet is behind from then on, and no later news count.
     fn with(&self, what: &str, act: impl FnOnce(&Wallet) -> Result<()>) -> interfaces::Result<()> {
         let Some(wallet) = self.0.upgrade() else { return Ok(()) };
-        act(&wallet).map_err(|cause| {
-            error!("[{}] {what}: {cause}", wallet.name);
-            interfaces::Error::internal(cause)
-        })
+        if wallet.state().behind.reason.is_some() {
+            return Ok(());
+        }
+        let failure = match catch_unwind(AssertUnwindSafe(|| act(&wallet))) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => format!("{what}: {error}"),
+            Err(_) => format!("{what}: internal error"),
+        };
+        wallet.fall_behind(failure.clone());
+        Err(interfaces::Error::internal(failure))
     }
 }
 
@@ -99,8 +105,18 @@ impl Wallet {
     }
 
     fn block_connected(&self, connected: &ConnectedBlock) -> Result<()> {
-        let ConnectedBlock { block, data } = connected;
         let mut state = self.state();
+        let tip = state.tip;
+        let taken = self.take_block(&mut state, connected);
+        if taken.is_err() {
+            state.tip = tip;
+        }
+        self.publish(state);
+        taken
+    }
+
+    fn take_block(&self, state: &mut State, connected: &ConnectedBlock) -> Result<()> {
+        let ConnectedBlock { block, data } = connected;
         state.tip = Some(Tip { hash: block.hash, height: block.height });
         let mut involved = false;
         for (position, tx) in (0..).zip(&data.txdata) {
@@ -109,15 +125,24 @@ impl Wallet {
             state.forget_mempool_conflicts(&tx.compute_txid());
         }
         if involved || block.height.is_multiple_of(BEST_BLOCK_INTERVAL) {
-            self.write_best_block(&mut state)?;
+            self.write_best_block(state)?;
         }
-        self.publish(state);
         Ok(())
     }
 
     fn block_disconnected(&self, disconnected: &ConnectedBlock) -> Result<()> {
-        let ConnectedBlock { block, data } = disconnected;
         let mut state = self.state();
+        let tip = state.tip;
+        let taken = self.take_back_block(&mut state, disconnected);
+        if taken.is_err() {
+            state.tip = tip;
+        }
+        self.publish(state);
+        taken
+    }
+
+    fn take_back_block(&self, state: &mut State, disconnected: &ConnectedBlock) -> Result<()> {
+        let ConnectedBlock { block, data } = disconnected;
         let height = block.height.saturating_sub(1);
         state.tip = Some(Tip { hash: data.header.prev_blockhash, height });
         for tx in data.txdata.iter().rev() {
@@ -126,7 +151,6 @@ impl Wallet {
             state.see(tx, &self.sighting(place, None))?;
             state.undo_conflicts(tx, block.height)?;
         }
-        self.publish(state);
         Ok(())
     }
 

@@ -193,6 +193,14 @@ impl Wallet {
         }
         let reservation = self.reserve_scan()?;
         subscribe(self)?;
+        self.synchronise(new, &reservation)
+    }
+
+    /// Finds out where recorded blocks are and reads what came after the last block in the file. News that come meanwhile
+    /// are taken in, but the file does not say so before the past is in it too.
+    pub(crate) fn synchronise(&self, new: bool, reservation: &super::scan::Reservation<'_>) -> Result<()> {
+        let chain = &*self.chain;
+        let recorded = self.state().best_block.clone();
         let status = chain.status()?;
         let tip = Tip { hash: status.tip.hash, height: status.tip.height };
         let start = if new { Some(tip.height) } else { chain.find_fork(recorded)?.map(|block| block.height) };
@@ -211,11 +219,13 @@ impl Wallet {
                 (Some(_), found) => found.map(|block| block.height),
             };
             if let Some(first) = first {
-                self.catch_up(first, tip, &reservation)?;
+                self.catch_up(first, tip, reservation)?;
             }
         }
-        drop(reservation);
         let mut state = self.state();
+        if let Some(reason) = &state.behind.reason {
+            return Err(Error::wallet(reason.clone()));
+        }
         self.caught_up.store(true, Ordering::SeqCst);
         self.write_best_block(&mut state)
     }

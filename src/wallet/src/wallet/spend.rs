@@ -64,6 +64,8 @@ impl Wallet {
     pub(crate) fn pay(&self, payment: &Payment) -> Result<(Txid, FeeReason)> {
         let mut state = self.state();
         state.ensure_unlocked()?;
+        // Coins may be spent in blocks that the wallet has not seen.
+        state.ensure_following()?;
         if state.has_flag(flags::DISABLE_PRIVATE_KEYS) {
             return Err(Error::wallet("Error: Private keys are disabled for this wallet"));
         }

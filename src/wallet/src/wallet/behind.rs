@@ -1,0 +1,107 @@
+//! What a wallet does that could not take in news of the chain: it stays where it was, says so, and catches up later.
+//!
+//! Separate from following ([`super::follow`]), because the way back is that of a wallet that is loaded: from the last block
+//! in the file.
+//!
+//! **Invariant:** a wallet that is behind takes in no further news and does not record that it has seen a later block, so
+//! that nothing is left out between the last good block and the one that it catches up with.
+
+use std::io::Write;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use log::{error, info, warn};
+
+use super::Wallet;
+use crate::error::{Error, Result};
+use crate::state::State;
+
+/// Time before the first attempt to catch up; each later one waits twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest time between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Whether and why a wallet is behind the chain.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
+    /// Reason; `None` for a wallet that follows.
+    pub(crate) reason: Option<String>,
+    /// A thread is there that tries to catch up.
+    retrying: bool,
+}
+
+impl State {
+    /// Refuses what needs to know the whole chain, such as a payment, while the wallet is behind.
+    pub(crate) fn ensure_following(&self) -> Result<()> {
+        match &self.behind.reason {
+            None => Ok(()),
+            Some(reason) => Err(Error::wallet(format!("Error: {}", warning(reason)))),
+        }
+    }
+}
+
+/// The sentence that users are shown.
+pub(crate) fn warning(reason: &str) -> String {
+    format!("the wallet is behind the chain and tries to catch up: {reason}")
+}
+
+impl Wallet {
+    /// Stops following until the wallet has caught up, which a thread of its own tries from now on.
+    pub(crate) fn fall_behind(self: &Arc<Self>, reason: String) {
+        if self.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut state = self.state();
+        self.caught_up.store(false, Ordering::SeqCst);
+        let first = state.behind.reason.replace(reason.clone()).is_none();
+        let retrying = std::mem::replace(&mut state.behind.retrying, true);
+        drop(state);
+        if first {
+            error!("[{}] {}", self.name, warning(&reason));
+            // The wallet's log is not where a user looks first. Nobody is left to tell if this fails.
+            let _ = writeln!(std::io::stderr(), "Warning: wallet \"{}\": {}", self.name, warning(&reason));
+        }
+        if retrying {
+            return;
+        }
+        let wallet = Arc::downgrade(self);
+        if let Err(error) = thread::Builder::new().name("wallet-retry".to_owned()).spawn(move || retry(&wallet)) {
+            self.state().behind.retrying = false;
+            error!("[{}] cannot start the thread that catches up: {error}", self.name);
+        }
+    }
+
+    /// Catches up from the last block in the file, and follows from then on.
+    fn catch_up_again(&self) -> Result<()> {
+        let reservation = self.reserve_scan()?;
+        // From here on news are taken in, as while a wallet is loaded; if one fails, this fails, too.
+        self.state().behind.reason = None;
+        self.synchronise(false, &reservation)?;
+        drop(reservation);
+        self.take_mempool()?;
+        self.resubmit()
+    }
+}
+
+/// Tries until the wallet follows again, or is closed.
+fn retry(wallet: &Weak<Wallet>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        let Some(wallet) = wallet.upgrade().filter(|wallet| !wallet.closed.load(Ordering::SeqCst)) else { return };
+        let result = wallet.catch_up_again();
+        let mut state = wallet.state();
+        if let Err(error) = result {
+            warn!("[{}] cannot catch up yet: {error}", wallet.name);
+            wallet.caught_up.store(false, Ordering::SeqCst);
+            state.behind.reason.get_or_insert_with(|| error.to_string());
+        } else if state.behind.reason.is_none() {
+            state.behind.retrying = false;
+            info!("[{}] has caught up and follows the chain again", wallet.name);
+            return;
+        }
+    }
+}

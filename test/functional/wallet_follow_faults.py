@@ -1,0 +1,100 @@
+"""A wallet that cannot write down a block stays where it was, says so, and catches up by itself, with nothing left out."""
+
+import re
+
+from framework.disk import disk, enter_namespace, fill, needed
+from framework.rpc import fails
+from framework.scenario import main
+from framework.util import check, contains, equal, wait_until
+
+FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
+
+
+def in_chain(node, wallet):
+    """What the chain has for the wallet."""
+    scan = [{"desc": d["desc"], "range": d["range"]} for d in wallet.listdescriptors()["descriptors"]]
+    return node.rpc.scantxoutset("start", scan)["total_amount"]
+
+
+def in_wallet(wallet):
+    """The same as the wallet has it."""
+    mine = wallet.getbalances()["mine"]
+    return mine["trusted"] + mine["immature"]
+
+
+def follows(wallet):
+    """Whether nothing keeps the wallet from following."""
+    return "warnings" not in wallet.getwalletinfo()
+
+
+def run(t):
+    needed(t)
+    node = t.node()
+    wallets = node.directory / "wallets"
+    disk(wallets, 6)
+    node.start(f"-walletdir={wallets}")
+    node.rpc.createwallet("w")
+    wallet = node.wallet("w")
+    address = wallet.getnewaddress()
+    node.rpc.generatetoaddress(105, address)
+    node.sync()
+    equal(in_wallet(wallet), in_chain(node, wallet))
+
+    for round_number, reorganise in enumerate([False, True]):
+        t.step(f"no room for a block{', and a reorganisation meanwhile' if reorganise else ''}")
+        filler = fill(wallets, 0)
+        for _ in range(200):
+            node.rpc.generatetoaddress(5, address)
+            node.sync()
+            if not follows(wallet):
+                break
+        info = wallet.getwalletinfo()
+        contains(info["warnings"][0], "the wallet is behind the chain and tries to catch up: cannot take in")
+        behind = info["lastprocessedblock"]["height"]
+        check(behind < node.rpc.getblockcount(), f"{behind}, which could not be written, is not the last block")
+        fails(-4, re.compile("the wallet is behind the chain"), wallet.sendtoaddress, FOREIGN, 1)
+        if reorganise:
+            node.rpc.invalidateblock(node.rpc.getblockhash(behind - 1))
+            # Other blocks than those before, or they would be invalid already.
+            node.rpc.generatetodescriptor(30, "raw(51)")
+        filler.unlink()
+        node.rpc.generatetoaddress(3, address)
+        tip = node.rpc.getbestblockhash()
+        wait_until(lambda: follows(wallet) and wallet.getwalletinfo()["lastprocessedblock"]["hash"] == tip,
+                   "the wallet has caught up", 60)
+        # A payment that the reorganisation took out of the chain is offered again, and confirms again.
+        node.rpc.generatetoaddress(1, FOREIGN)
+        node.sync()
+        equal(in_wallet(wallet), in_chain(node, wallet))
+        wallet.sendtoaddress(FOREIGN, 1)
+        node.rpc.generatetoaddress(1, FOREIGN)
+        node.sync()
+        equal(in_wallet(wallet), in_chain(node, wallet))
+        contains(node.err.read_text(), 'Warning: wallet "w": the wallet is behind the chain')
+        # The file knows it, too.
+        if round_number:
+            node.kill()
+        else:
+            node.stop(stderr=re.compile("behind the chain"))
+        node.start(f"-walletdir={wallets}", "-wallet=w")
+        wallet = node.wallet("w")
+        node.sync()
+        equal(in_wallet(wallet), in_chain(node, wallet))
+
+    t.step("killed while it is behind")
+    node.rpc.gettxoutsetinfo("none")
+    filler = fill(wallets, 0)
+    while follows(wallet):
+        node.rpc.generatetoaddress(5, address)
+        node.sync()
+    node.rpc.gettxoutsetinfo("none")
+    node.kill()
+    filler.unlink()
+    node.start(f"-walletdir={wallets}", "-wallet=w")
+    wallet = node.wallet("w")
+    equal(in_wallet(wallet), in_chain(node, wallet))
+    node.stop()
+
+
+enter_namespace()
+main(run)
