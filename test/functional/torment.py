@@ -44,8 +44,10 @@ def run(t):
         workers.start()
         # Two of the sleeps of the suite: nothing in the programs is to mark the moment.
         time.sleep(chance.uniform(0.1, 1.2))
-        kind = disturber.disturb()
-        workers.stop()
+        try:
+            kind = disturber.disturb()
+        finally:
+            workers.stop()
         disturber.recover()
         done[kind] += 1
         try:

@@ -18,6 +18,7 @@ pub mod sanitize;
 pub mod setup;
 pub mod test;
 pub mod tidy;
+pub mod torment;
 
 use std::ffi::OsStr;
 use std::path::Path;

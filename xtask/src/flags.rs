@@ -56,6 +56,17 @@ xflags::xflags! {
             /// Run only the scripts whose name contains one of these.
             repeated filters: String
         }
+        /// Kill and stop node and wallets at work, fill their disk, and look for anything that was lost. Built programs.
+        cmd torment {
+            /// How long in each form. The default is 1.
+            optional --minutes count: u32
+            /// monolith, split or both (the default).
+            optional --form form: String
+            /// Repeat the moments of the run that printed this, as far as chance allows.
+            optional --seed number: u32
+            /// Bitcoin Core's bitcoind, which has to open a copy of the wallet at the end.
+            optional --peer program: PathBuf
+        }
         /// Run the tests of the IPC runtime under AddressSanitizer, ThreadSanitizer and Miri. The
         /// last two need a nightly toolchain.
         cmd sanitize {

@@ -9,7 +9,7 @@ use super::build;
 use super::test::{Count, capture};
 
 /// The forms and the program that stands for each.
-const FORMS: [(&str, &str); 2] = [("monolith", "bitcoind"), ("split", "bitcoin-node")];
+pub(super) const FORMS: [(&str, &str); 2] = [("monolith", "bitcoind"), ("split", "bitcoin-node")];
 
 /// Runs the suite in the forms asked for and returns the sum of what it reported.
 pub fn run(root: &Path, form: Option<&str>, filters: &[String]) -> Result<Count> {
