@@ -189,12 +189,12 @@ impl Database {
         let target = directory.join(DATA_FILE);
         // SQLite knows the file by its name. The lock is on the file itself.
         self.disconnect();
-        rename_new(&self.path, &target).and_then(|()| File::open(&directory)?.sync_all()).map_err(|error| {
-            match error.kind() {
+        rename_new(&self.path, &target).and_then(|()| File::open(&directory)?.sync_all()).map_err(
+            |error| match error.kind() {
                 io::ErrorKind::AlreadyExists => DbError::Exists(directory.clone()),
                 _ => unusable(&target, error),
-            }
-        })?;
+            },
+        )?;
         self.path = target;
         self.unpublished = None;
         self.connect()

@@ -42,7 +42,11 @@ const TABLE: &[Row] = &[
         &["wallet", "ipc", "multiprocess", "capnp", "rusqlite"],
     ),
     row("rpc", &["interfaces", "common", "secret"], &["node", "wallet", "kernel", "ipc", "multiprocess", "capnp"]),
-    row("wallet", &["interfaces", "common", "rpc", "secret", "sqlite-memory"], &["kernel", "node", "ipc", "multiprocess", "capnp"]),
+    row(
+        "wallet",
+        &["interfaces", "common", "rpc", "secret", "sqlite-memory"],
+        &["kernel", "node", "ipc", "multiprocess", "capnp"],
+    ),
     row("testing", &["interfaces"], &["kernel", "node", "wallet", "ipc"]),
     // What measures the nodes knows them from outside alone.
     row("bench", &[], &["common", "interfaces", "kernel", "p2p", "node", "rpc", "wallet", "ipc", "multiprocess"]),

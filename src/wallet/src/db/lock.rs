@@ -94,7 +94,11 @@ pub(super) const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 /// Returns the metadata of a regular file, and an error for a pipe, a device or a directory.
 pub(super) fn regular(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
-    if metadata.is_file() { Ok(metadata) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
+    if metadata.is_file() {
+        Ok(metadata)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
 }
 
 fn identity(metadata: &Metadata) -> Identity {

@@ -1,7 +1,7 @@
 //! Importing descriptors.
 
-use bitcoin::secp256k1::SecretKey;
 use bitcoin::PublicKey;
+use bitcoin::secp256k1::SecretKey;
 use rpc::code;
 
 use super::Wallet;
