@@ -27,6 +27,7 @@ mod manager;
 mod options;
 mod records;
 mod relock;
+mod resend;
 mod rpc;
 mod serialize;
 mod service;

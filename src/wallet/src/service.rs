@@ -36,6 +36,7 @@ impl Service {
     pub(crate) fn new(loader: Arc<Loader>) -> Self {
         let check = loader.options.check_results;
         let commands = Table::new(loader.clone(), &crate::rpc::commands()).check_results(check);
+        crate::resend::start(&loader);
         Service { loader, commands }
     }
 

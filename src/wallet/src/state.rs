@@ -114,6 +114,8 @@ pub(crate) struct State {
     pub(crate) relock_time: i64,
     /// Transactions that changed since someone was told.
     pub(crate) touched: Vec<Txid>,
+    /// When the last block came, Unix seconds; 0 if none came since the wallet was loaded.
+    pub(crate) last_block_time: i64,
     /// Set while news of the chain could not be taken in.
     pub(crate) behind: Behind,
     /// The file may hold keys in the clear outside of its records, from before the wallet was encrypted.
@@ -149,13 +151,16 @@ impl State {
             relock_time: 0,
             touched: Vec::new(),
             behind: Behind::default(),
+            last_block_time: 0,
             rewrite_pending: false,
         }
     }
 
     /// Writes the changes in one transaction, then applies them. On an error nothing has changed, neither in the file nor
     /// in memory: applying cannot fail.
-    pub(crate) fn commit(&mut self, changes: Vec<Change>) -> Result<()> {
+    pub(crate) fn commit(&mut self, mut changes: Vec<Change>) -> Result<()> {
+        let unlocked = self.unlocked_by(&changes);
+        changes.extend(unlocked);
         let scripts = self.new_scripts(&changes)?;
         let mut ops = Vec::new();
         changes.iter().for_each(|change| change.encode(&mut ops));
@@ -163,6 +168,24 @@ impl State {
         changes.into_iter().for_each(|change| self.apply(change));
         scripts.into_iter().for_each(|(id, scripts)| self.add_scripts(id, scripts));
         Ok(())
+    }
+
+    /// A coin is no longer locked once a transaction of the wallet spends it.
+    fn unlocked_by(&self, changes: &[Change]) -> Vec<Change> {
+        let new = changes.iter().filter_map(|change| match change {
+            Change::Tx(entry) if !self.txs.contains_key(&entry.tx.compute_txid()) => Some(&entry.tx.input),
+            _ => None,
+        });
+        let spent = new.flatten().map(|input| input.previous_output);
+        let locked = spent.filter(|outpoint| self.locked.contains_key(outpoint));
+        locked.map(|outpoint| Change::LockedOutput(outpoint, false)).collect()
+    }
+
+    /// Unlocks the coins of a file just read that are spent: earlier versions left them locked.
+    pub(crate) fn unlock_spent(&mut self) -> Result<()> {
+        let spent = self.locked.keys().filter(|outpoint| self.spends.contains_key(outpoint));
+        let changes = spent.map(|outpoint| Change::LockedOutput(*outpoint, false)).collect();
+        self.commit(changes)
     }
 
     /// Derives the scripts that descriptors have once `changes` are applied, and have not now.

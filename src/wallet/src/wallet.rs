@@ -3,7 +3,7 @@
 //! **Invariant:** the lock is never held while waiting for chain events to be delivered, and never across a callback.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bitcoin::BlockHash;
@@ -40,7 +40,9 @@ pub(crate) struct Wallet {
     pub(crate) relock: Mutex<()>,
     state: Mutex<State>,
     subscription: Mutex<Option<Arc<dyn Subscription>>>,
-    closed: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    /// When unconfirmed payments are offered again, Unix seconds.
+    pub(crate) next_resend: AtomicI64,
     /// The past is taken in; only now may the file say how far the chain was followed.
     caught_up: AtomicBool,
 }

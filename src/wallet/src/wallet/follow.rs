@@ -118,6 +118,7 @@ impl Wallet {
     fn take_block(&self, state: &mut State, connected: &ConnectedBlock) -> Result<()> {
         let ConnectedBlock { block, data } = connected;
         state.tip = Some(Tip { hash: block.hash, height: block.height });
+        state.last_block_time = common::clock::now();
         let mut involved = false;
         for (position, tx) in (0..).zip(&data.txdata) {
             let place = TxState::Confirmed { block: block.hash, height: Some(block.height), position };

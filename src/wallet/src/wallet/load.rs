@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bitcoin::BlockHash;
@@ -22,6 +22,7 @@ use crate::events::Events;
 use crate::options::Options;
 use crate::records::canonical;
 use crate::records::{CLIENT_VERSION, Change, RecordError, TxState};
+use crate::resend::next_resend;
 use crate::state::{State, Tip, flags};
 
 /// Blocks this much older than a wallet's first key can hold nothing for it, seconds.
@@ -100,6 +101,7 @@ impl Wallet {
             state: Mutex::new(state),
             subscription: Mutex::new(None),
             closed: AtomicBool::new(false),
+            next_resend: AtomicI64::new(next_resend(common::clock::now())),
             caught_up: AtomicBool::new(false),
         })
     }
@@ -169,6 +171,7 @@ impl Wallet {
             state.best_block.clear();
         }
         state.finish_rewrite();
+        state.unlock_spent()?;
         state.top_up_all(options.keypool)?;
         let wallet = Wallet::new(name, path, options, chain, state);
         wallet.attach(false).map_err(failed)?;

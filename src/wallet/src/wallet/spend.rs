@@ -122,6 +122,11 @@ impl Wallet {
             });
             unconfirmed.map(|entry| entry.tx.clone()).collect()
         };
+        self.offer_all(pending)
+    }
+
+    /// Offers the node recorded transactions.
+    pub(crate) fn offer_all(&self, pending: Vec<Transaction>) -> Result<()> {
         let count = pending.len();
         for tx in pending {
             self.offer(tx)?;
