@@ -1,6 +1,7 @@
 """A wallet that cannot write down a block stays where it was, says so, and catches up by itself, with nothing left out."""
 
 import re
+import shutil
 
 from framework.disk import disk, enter_namespace, fill, needed
 from framework.rpc import fails
@@ -25,6 +26,55 @@ def in_wallet(wallet):
 def follows(wallet):
     """Whether nothing keeps the wallet from following."""
     return "warnings" not in wallet.getwalletinfo()
+
+
+def replaced_meanwhile(t):
+    """A payment that leaves the mempool while the wallet is behind counts no longer."""
+    t.step("a payment that is replaced meanwhile")
+    node, other = t.node(), t.node()
+    wallets = node.directory / "wallets"
+    disk(wallets, 6)
+    node.start(f"-walletdir={wallets}")
+    node.rpc.createwallet("w")
+    wallet = node.wallet("w")
+    address = wallet.getnewaddress()
+    node.rpc.generatetoaddress(1, address)
+    node.mine(100)
+    # A second copy of the wallet spends the same coin at a higher rate.
+    other.start()
+    copy = other.chaindir / "wallets" / "w"
+    copy.mkdir()
+    wallet.backupwallet(str(node.directory / "copy.dat"))
+    shutil.copy(node.directory / "copy.dat", copy / "wallet.dat")
+    for height in range(1, node.rpc.getblockcount() + 1):
+        other.rpc.submitblock(node.rpc.getblock(node.rpc.getblockhash(height), 0))
+    other.rpc.loadwallet("w")
+    replaced = wallet.sendtoaddress(FOREIGN, 1)
+    replacement = other.wallet("w").sendtoaddress(address=FOREIGN, amount=2, fee_rate=50)
+    transaction = other.rpc.getrawtransaction(replacement)
+    other.stop()
+    node.sync()
+    filler = fill(wallets, 0)
+    while follows(wallet):
+        node.rpc.generateblock(address, [])
+        node.sync()
+    node.rpc.sendrawtransaction(transaction)
+    equal(node.rpc.getrawmempool(), [replacement])
+    filler.unlink()
+    wait_until(lambda: follows(wallet), "the wallet has caught up", 60)
+
+    def state():
+        # Which unconfirmed payment counts shows in the change.
+        change = {coin["txid"] for coin in wallet.listunspent(0) if coin["confirmations"] == 0}
+        return wallet.getbalances()["mine"]["trusted"], change, wallet.gettransaction(replaced)["mempoolconflicts"]
+
+    before = state()
+    equal(before[1:], ({replacement}, [replacement]))
+    node.stop(stderr=re.compile("behind the chain"))
+    node.start(f"-walletdir={wallets}", "-wallet=w")
+    wallet = node.wallet("w")
+    equal(state(), before)
+    node.stop()
 
 
 def run(t):
@@ -94,6 +144,8 @@ def run(t):
     wallet = node.wallet("w")
     equal(in_wallet(wallet), in_chain(node, wallet))
     node.stop()
+
+    replaced_meanwhile(t)
 
 
 enter_namespace()

@@ -1,5 +1,8 @@
 """A locked coin that is spent is no longer locked, wherever it was spent and however long the lock was to last."""
 
+import contextlib
+import sqlite3
+
 from framework.scenario import main
 from framework.util import equal
 
@@ -34,6 +37,32 @@ def run(t):
         equal(wallet.listlockunspent(), [])
     node.restart("-wallet=w")
     equal(node.wallet("w").listlockunspent(), [])
+
+    t.step("a lock in the file of a coin that is spent, as other versions leave it")
+    node.stop()
+    key = b"\x0alockedutxo" + bytes.fromhex(coins[0]["txid"])[::-1] + coins[0]["vout"].to_bytes(4, "little")
+    path = node.chaindir / "wallets" / "w" / "wallet.dat"
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute("INSERT INTO main VALUES (?, ?)", (key, b"1"))
+    node.start("-wallet=w")
+    equal(node.wallet("w").listlockunspent(), [])
+    node.stop()
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        equal(file.execute("SELECT count(*) FROM main WHERE key = ?", (key,)).fetchone(), (0,))
+
+    t.step("a lock of a coin whose spender was abandoned lasts")
+    node.start("-walletbroadcast=0", "-wallet=w")
+    wallet = node.wallet("w")
+    node.rpc.generatetoaddress(1, wallet.getnewaddress())
+    node.mine(100)
+    txid = wallet.sendtoaddress(FOREIGN, 1)
+    spent = [{"txid": each["txid"], "vout": each["vout"]} for each in node.rpc.decoderawtransaction(
+        wallet.gettransaction(txid)["hex"])["vin"]]
+    wallet.abandontransaction(txid)
+    wallet.lockunspent(False, spent, True)
+    equal(wallet.listlockunspent(), spent)
+    node.restart("-walletbroadcast=0", "-wallet=w")
+    equal(node.wallet("w").listlockunspent(), spent)
     node.stop()
 
 

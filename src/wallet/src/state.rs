@@ -181,9 +181,10 @@ impl State {
         locked.map(|outpoint| Change::LockedOutput(outpoint, false)).collect()
     }
 
-    /// Unlocks the coins of a file just read that are spent: earlier versions left them locked.
+    /// Unlocks the coins that are spent: earlier versions left them locked. To be called once it is known which blocks are
+    /// in the chain. A coin whose spender was abandoned or cannot confirm is not spent, and stays locked.
     pub(crate) fn unlock_spent(&mut self) -> Result<()> {
-        let spent = self.locked.keys().filter(|outpoint| self.spends.contains_key(outpoint));
+        let spent = self.locked.keys().filter(|outpoint| self.is_spent(outpoint));
         let changes = spent.map(|outpoint| Change::LockedOutput(*outpoint, false)).collect();
         self.commit(changes)
     }

@@ -207,6 +207,14 @@ impl State {
         self.touched.push(txid);
     }
 
+    /// Takes no transaction to be in the mempool any more, and none to be kept out by it.
+    pub(crate) fn forget_mempool(&mut self) {
+        self.mempool_conflicts.clear();
+        let there: Vec<Txid> =
+            self.txs.iter().filter(|(_, tx)| tx.state == TxState::InMempool).map(|(txid, _)| *txid).collect();
+        there.into_iter().for_each(|txid| self.set_in_mempool(txid, false));
+    }
+
     /// A transaction entered the mempool: remembers which wallet transactions it keeps out.
     pub(crate) fn note_mempool_conflicts(&mut self, tx: &Transaction) {
         let txid = tx.compute_txid();

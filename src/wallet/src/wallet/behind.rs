@@ -7,6 +7,7 @@
 //! that nothing is left out between the last good block and the one that it catches up with.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -26,8 +27,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Whether and why a wallet is behind the chain.
 #[derive(Debug, Default)]
 pub(crate) struct Behind {
-    /// Reason; `None` for a wallet that follows.
+    /// Reason; `None` for a wallet that follows. Stays until the wallet has caught up.
     pub(crate) reason: Option<String>,
+    /// News are dropped: there is a hole that only catching up can close.
+    pub(crate) paused: bool,
     /// A thread is there that tries to catch up.
     retrying: bool,
 }
@@ -55,6 +58,7 @@ impl Wallet {
         }
         let mut state = self.state();
         self.caught_up.store(false, Ordering::SeqCst);
+        state.behind.paused = true;
         let first = state.behind.reason.replace(reason.clone()).is_none();
         let retrying = std::mem::replace(&mut state.behind.retrying, true);
         drop(state);
@@ -76,8 +80,13 @@ impl Wallet {
     /// Catches up from the last block in the file, and follows from then on.
     fn catch_up_again(&self) -> Result<()> {
         let reservation = self.reserve_scan()?;
-        // From here on news are taken in, as while a wallet is loaded; if one fails, this fails, too.
-        self.state().behind.reason = None;
+        {
+            // From here on news are taken in, as while a wallet is loaded; if one fails, this fails, too. What left the
+            // mempool before is not known, so what is in it is found out anew.
+            let mut state = self.state();
+            state.behind.paused = false;
+            state.forget_mempool();
+        }
         self.synchronise(false, &reservation)?;
         drop(reservation);
         self.take_mempool()?;
@@ -92,14 +101,16 @@ fn retry(wallet: &Weak<Wallet>) {
         thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
         let Some(wallet) = wallet.upgrade().filter(|wallet| !wallet.closed.load(Ordering::SeqCst)) else { return };
-        let result = wallet.catch_up_again();
+        // A panic must not end the attempts.
+        let result = catch_unwind(AssertUnwindSafe(|| wallet.catch_up_again()))
+            .unwrap_or_else(|_| Err(Error::wallet("internal error while catching up")));
         let mut state = wallet.state();
         if let Err(error) = result {
             warn!("[{}] cannot catch up yet: {error}", wallet.name);
             wallet.caught_up.store(false, Ordering::SeqCst);
-            state.behind.reason.get_or_insert_with(|| error.to_string());
-        } else if state.behind.reason.is_none() {
-            state.behind.retrying = false;
+            state.behind.paused = true;
+        } else if !state.behind.paused {
+            state.behind = Behind::default();
             info!("[{}] has caught up and follows the chain again", wallet.name);
             return;
         }

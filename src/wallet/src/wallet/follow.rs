@@ -23,7 +23,7 @@ impl Follower {
     /// Takes in news. If that fails, for whatever reason, the wallet is behind from then on, and no later news count.
     fn with(&self, what: &str, act: impl FnOnce(&Wallet) -> Result<()>) -> interfaces::Result<()> {
         let Some(wallet) = self.0.upgrade() else { return Ok(()) };
-        if wallet.state().behind.reason.is_some() {
+        if wallet.state().behind.paused {
             return Ok(());
         }
         let failure = match catch_unwind(AssertUnwindSafe(|| act(&wallet))) {

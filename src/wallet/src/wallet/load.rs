@@ -171,7 +171,6 @@ impl Wallet {
             state.best_block.clear();
         }
         state.finish_rewrite();
-        state.unlock_spent()?;
         state.top_up_all(options.keypool)?;
         let wallet = Wallet::new(name, path, options, chain, state);
         wallet.attach(false).map_err(failed)?;
@@ -196,7 +195,12 @@ impl Wallet {
         }
         let reservation = self.reserve_scan()?;
         subscribe(self)?;
-        self.synchronise(new, &reservation)
+        self.synchronise(new, &reservation)?;
+        // The wallet is usable either way, and this is tried again when it is loaded next.
+        if let Err(error) = self.state().unlock_spent() {
+            warn!("[{}] cannot unlock coins that are spent: {error}", self.name);
+        }
+        Ok(())
     }
 
     /// Finds out where recorded blocks are and reads what came after the last block in the file. News that come meanwhile
@@ -226,7 +230,7 @@ impl Wallet {
             }
         }
         let mut state = self.state();
-        if let Some(reason) = &state.behind.reason {
+        if let Some(reason) = state.behind.reason.as_ref().filter(|_| state.behind.paused) {
             return Err(Error::wallet(reason.clone()));
         }
         self.caught_up.store(true, Ordering::SeqCst);
