@@ -53,7 +53,7 @@ pub(crate) fn next_resend(now: i64) -> i64 {
 
 impl Wallet {
     /// Offers the payments again if it is time to.
-    fn resend_if_due(&self, now: i64) -> Result<()> {
+    pub(crate) fn resend_if_due(&self, now: i64) -> Result<()> {
         if now < self.next_resend.load(Ordering::SeqCst)
             || !self.options.broadcast
             || self.closed.load(Ordering::SeqCst)

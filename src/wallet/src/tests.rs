@@ -1,41 +1,71 @@
 //! Whole wallets over a scripted chain, driven through the same interface as the node uses.
 
+mod behind;
 mod contract;
 mod fake;
 mod follow;
+mod history;
 mod keys;
+mod resend;
+mod signing;
 mod spend;
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use interfaces::{ProcessConfig, RpcError, RpcRequest, Setting, WalletLoader};
 use serde_json::Value;
 
+use crate::loader::Loader;
+use crate::options::Options;
+use crate::service::Service;
+use crate::wallet::Wallet;
 use fake::FakeChain;
+
+/// An address of no wallet.
+const AWAY: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+/// How long to wait for a thread before a test has failed.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A wallet directory, a chain, and the wallet side of the program over them.
 struct Bench {
     directory: tempfile::TempDir,
     chain: Arc<FakeChain>,
     loader: Arc<dyn WalletLoader>,
+    /// What `loader` serves.
+    wallets: Arc<Loader>,
 }
 
 impl Bench {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let chain = Arc::new(FakeChain::new());
-        let loader = start(&directory, &chain, &[]);
-        Bench { directory, chain, loader }
+        let (loader, wallets) = start(&directory, &chain, &[]);
+        Bench { directory, chain, loader, wallets }
+    }
+
+    /// Makes a bench with a wallet `w` that has so many mature coins of 50 BTC.
+    fn with_coins(count: u32) -> Self {
+        let bench = Bench::new();
+        bench.call("", "createwallet", serde_json::json!(["w"]));
+        bench.mine(count, &bench.address("w", "bech32"));
+        bench.mine(100, AWAY);
+        bench
     }
 
     /// Ends the process without telling the wallets, then starts it again with these wallets.
     fn restart(&mut self, wallets: &[&str]) {
         // Dropping closes the file like the end of a process does; nothing more is written.
         self.chain.forget_subscribers();
-        let none: Arc<dyn WalletLoader> = start(&tempfile::tempdir().unwrap(), &self.chain, &[]);
-        drop(std::mem::replace(&mut self.loader, none));
-        self.loader = start(&self.directory, &self.chain, wallets);
+        (self.loader, self.wallets) = start(&tempfile::tempdir().unwrap(), &self.chain, &[]);
+        (self.loader, self.wallets) = start(&self.directory, &self.chain, wallets);
         self.loader.load_wallets().unwrap().unwrap();
+    }
+
+    /// Returns an open wallet.
+    fn wallet(&self, name: &str) -> Arc<Wallet> {
+        self.wallets.find(name).unwrap()
     }
 
     fn try_call(&self, wallet: &str, method: &str, params: Value) -> Result<Value, RpcError> {
@@ -72,7 +102,20 @@ impl Bench {
     }
 }
 
-fn start(directory: &tempfile::TempDir, chain: &Arc<FakeChain>, wallets: &[&str]) -> Arc<dyn WalletLoader> {
+/// Waits until `condition` holds.
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < LIMIT, "waited in vain until {what}");
+        thread::yield_now();
+    }
+}
+
+fn start(
+    directory: &tempfile::TempDir,
+    chain: &Arc<FakeChain>,
+    wallets: &[&str],
+) -> (Arc<dyn WalletLoader>, Arc<Loader>) {
     let setting = |name: &str, values: &[&str]| Setting {
         name: name.to_owned(),
         values: values.iter().map(|value| (*value).to_owned()).collect(),
@@ -90,5 +133,7 @@ fn start(directory: &tempfile::TempDir, chain: &Arc<FakeChain>, wallets: &[&str]
             setting("wallet", wallets),
         ],
     };
-    crate::loader(config, chain.clone()).unwrap()
+    sqlite_memory::install();
+    let loader = Arc::new(Loader::new(Options::new(&config).unwrap(), chain.clone()));
+    (Arc::new(Service::new(loader.clone())), loader)
 }

@@ -13,13 +13,14 @@ use bitcoin::{
 };
 use interfaces::{
     BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, Error,
-    FeeEstimate, FeePolicy, MempoolAncestry, Result, ScanPage, ScanRequest, ScannedBlock, Subscription,
-    WalletSettingUpdate,
+    FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, Result, ScanPage, ScanRequest, ScannedBlock,
+    Subscription, WalletSettingUpdate,
 };
 use miniscript::interpreter::Interpreter;
 
 enum Event {
     Added(Transaction),
+    Removed(Transaction),
     Connected(ConnectedBlock),
     Disconnected(ConnectedBlock),
 }
@@ -40,6 +41,20 @@ pub(super) struct FakeChain {
     inner: Mutex<Inner>,
     /// The node does not answer when offered a transaction.
     pub(super) deaf: AtomicBool,
+    /// The node has not caught up with the network.
+    pub(super) downloading: AtomicBool,
+    /// What happens to whoever asks for a locator, as wallets do to record how far they followed.
+    pub(super) fault: Mutex<Fault>,
+    /// Transactions that were offered, in order.
+    offers: Mutex<Vec<Txid>>,
+}
+
+/// What goes wrong in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    Error,
+    Panic,
 }
 
 struct Nothing;
@@ -129,7 +144,13 @@ impl FakeChain {
     pub(super) fn new() -> Self {
         let mut inner = Inner::default();
         inner.push(ScriptBuf::new(), Vec::new());
-        FakeChain { inner: Mutex::new(inner), deaf: AtomicBool::new(false) }
+        FakeChain {
+            inner: Mutex::new(inner),
+            deaf: AtomicBool::new(false),
+            downloading: AtomicBool::new(false),
+            fault: Mutex::new(Fault::None),
+            offers: Mutex::default(),
+        }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -164,8 +185,21 @@ impl FakeChain {
         }
     }
 
+    /// Loses the mempool without a word.
     pub(super) fn empty_mempool(&self) {
         self.inner().mempool.clear();
+    }
+
+    /// Puts a transaction into the mempool, signed or not, in place of those that spend the same.
+    pub(super) fn replace(&self, tx: &Transaction) {
+        let mut inner = self.inner();
+        let spent: HashSet<OutPoint> = tx.input.iter().map(|input| input.previous_output).collect();
+        let (out, keep): (Vec<_>, Vec<_>) = std::mem::take(&mut inner.mempool)
+            .into_iter()
+            .partition(|other| other.input.iter().any(|input| spent.contains(&input.previous_output)));
+        inner.mempool = [keep, vec![tx.clone()]].concat();
+        inner.events.extend(out.into_iter().map(Event::Removed));
+        inner.events.push(Event::Added(tx.clone()));
     }
 
     pub(super) fn mempool(&self) -> Vec<Transaction> {
@@ -180,22 +214,35 @@ impl FakeChain {
         self.inner().settings.clone()
     }
 
+    /// Takes the transactions that were offered since the last call.
+    pub(super) fn take_offers(&self) -> Vec<Txid> {
+        std::mem::take(&mut self.offers.lock().unwrap())
+    }
+
     /// Delivers the events so far.
     pub(super) fn deliver(&self) {
+        assert_eq!(self.try_deliver(), [""; 0]);
+    }
+
+    /// Delivers the events so far; returns the errors of those who could not take them in.
+    pub(super) fn try_deliver(&self) -> Vec<String> {
         let (events, subscribers) = {
             let mut inner = self.inner();
             (std::mem::take(&mut inner.events), inner.subscribers.clone())
         };
+        let mut errors = Vec::new();
         for event in &events {
             for subscriber in &subscribers {
-                match event {
+                let taken = match event {
                     Event::Added(tx) => subscriber.transaction_added(tx.clone(), 0),
+                    Event::Removed(tx) => subscriber.transaction_removed(tx.clone(), MempoolRemovalReason::Conflict, 0),
                     Event::Connected(block) => subscriber.block_connected(block.clone()),
                     Event::Disconnected(block) => subscriber.block_disconnected(block.clone()),
-                }
-                .unwrap();
+                };
+                errors.extend(taken.err().map(|error| error.to_string()));
             }
         }
+        errors
     }
 }
 
@@ -205,7 +252,7 @@ impl Chain for FakeChain {
         Ok(ChainStatus {
             chain: "regtest".to_owned(),
             tip: inner.reference(inner.blocks.len() - 1).unwrap(),
-            initial_block_download: false,
+            initial_block_download: self.downloading.load(Ordering::SeqCst),
             first_stored_height: None,
             now: common::clock::now(),
         })
@@ -228,6 +275,12 @@ impl Chain for FakeChain {
     }
 
     fn tip_locator(&self) -> Result<Vec<BlockHash>> {
+        let fault = *self.fault.lock().unwrap();
+        match fault {
+            Fault::None => {}
+            Fault::Error => return Err(Error::Disconnected { call: "Chain.tip_locator".to_owned() }),
+            Fault::Panic => panic!("a fault that a test asked for"),
+        }
         let inner = self.inner();
         let (mut height, mut step, mut locator) = (inner.blocks.len() - 1, 1, Vec::new());
         loop {
@@ -299,6 +352,7 @@ impl Chain for FakeChain {
     }
 
     fn broadcast(&self, tx: Transaction, _: Amount, _: bool) -> Result<std::result::Result<(), BroadcastError>> {
+        self.offers.lock().unwrap().push(tx.compute_txid());
         if self.deaf.load(Ordering::SeqCst) {
             return Err(Error::Disconnected { call: "Chain.broadcast".to_owned() });
         }

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::Bench;
 
-/// A descriptor with its checksum.
-fn checked(text: &str) -> String {
+/// Appends its checksum to a descriptor.
+pub(super) fn checked(text: &str) -> String {
     let mut engine = miniscript::descriptor::checksum::Engine::new();
     engine.input(text).unwrap();
     format!("{text}#{}", engine.checksum())
 }
 
-const XPRV: &str =
+pub(super) const XPRV: &str =
     "tprv8ZgxMBicQKsPd7Uf69XL1XwhmjHopUGep8GuEiJDZmbQz6o58LninorQAfcKZWARbtRtfnLcJ5MQ2AtHcQJCCRUcMRvmDUjyEmNUWwx8UbK";
 
 #[test]

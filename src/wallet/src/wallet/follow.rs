@@ -1,6 +1,6 @@
 //! Following the chain: events of the node become changes of the wallet.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -105,14 +105,23 @@ impl Wallet {
     }
 
     fn block_connected(&self, connected: &ConnectedBlock) -> Result<()> {
+        self.take(|state| self.take_block(state, connected))
+    }
+
+    fn block_disconnected(&self, disconnected: &ConnectedBlock) -> Result<()> {
+        self.take(|state| self.take_back_block(state, disconnected))
+    }
+
+    /// Takes in a block. If that fails, by an error or a panic, the wallet stays at the block before.
+    fn take(&self, act: impl FnOnce(&mut State) -> Result<()>) -> Result<()> {
         let mut state = self.state();
         let tip = state.tip;
-        let taken = self.take_block(&mut state, connected);
-        if taken.is_err() {
+        let taken = catch_unwind(AssertUnwindSafe(|| act(&mut state)));
+        if !matches!(taken, Ok(Ok(()))) {
             state.tip = tip;
         }
         self.publish(state);
-        taken
+        taken.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn take_block(&self, state: &mut State, connected: &ConnectedBlock) -> Result<()> {
@@ -129,17 +138,6 @@ impl Wallet {
             self.write_best_block(state)?;
         }
         Ok(())
-    }
-
-    fn block_disconnected(&self, disconnected: &ConnectedBlock) -> Result<()> {
-        let mut state = self.state();
-        let tip = state.tip;
-        let taken = self.take_back_block(&mut state, disconnected);
-        if taken.is_err() {
-            state.tip = tip;
-        }
-        self.publish(state);
-        taken
     }
 
     fn take_back_block(&self, state: &mut State, disconnected: &ConnectedBlock) -> Result<()> {
