@@ -142,8 +142,14 @@ impl Wallet {
 
     fn take_back_block(&self, state: &mut State, disconnected: &ConnectedBlock) -> Result<()> {
         let ConnectedBlock { block, data } = disconnected;
-        let height = block.height.saturating_sub(1);
-        state.tip = Some(Tip { hash: data.header.prev_blockhash, height });
+        let previous = data.header.prev_blockhash;
+        state.tip = Some(Tip { hash: previous, height: block.height.saturating_sub(1) });
+        // First of all: a node that is killed may have this block again when it is started. The wallet must read it again then.
+        if let Some(at) = state.best_block.iter().position(|hash| *hash == block.hash) {
+            let older = state.best_block.iter().skip(at + 1).copied().filter(|hash| *hash != previous);
+            let locator = std::iter::once(previous).chain(older).collect();
+            state.commit(vec![Change::BestBlock(locator)])?;
+        }
         for tx in data.txdata.iter().rev() {
             // A coinbase is nothing without its block; abandoned it is never sent anywhere.
             let place = TxState::Inactive { abandoned: tx.is_coinbase() };
