@@ -1,10 +1,8 @@
 """Once a wallet is locked, no process has its passphrase or keys in memory; the node keeps nothing of what it passes on."""
 
-import hashlib
 import re
-import sqlite3
 
-from framework import aes
+from framework.crypto import master_key
 from framework.descriptor import secret_key
 from framework.memory import all_copies
 from framework.rpc import fails
@@ -13,22 +11,6 @@ from framework.util import check, equal, wait_until
 
 PHRASE, NEW_PHRASE, WRONG_PHRASE = "correct-horse-7c1e55", "battery-staple-90ab2f", "plain-anchor-07d3e1"
 FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
-
-
-def master_key(path, phrase):
-    """The master key of a wallet file, as its `mkey` record and the passphrase give it."""
-    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as file:
-        key, record = file.execute("SELECT key, value FROM main WHERE substr(key, 1, 5) = x'046d6b6579'").fetchone()
-    equal(key[5:], b"\x01\0\0\0")
-    encrypted, rest = record[1:1 + record[0]], record[1 + record[0]:]
-    salt, rest = rest[1:1 + rest[0]], rest[1 + rest[0]:]
-    equal(rest[:4], b"\0\0\0\0")
-    block = phrase.encode() + salt
-    for _ in range(int.from_bytes(rest[4:8], "little")):
-        block = hashlib.sha512(block).digest()
-    master = aes.decrypt(block[:32], block[32:48], encrypted)
-    equal(len(master), 32)
-    return master, block[:32]
 
 
 def run(t):

@@ -42,3 +42,14 @@ def secret_key(text):
     if check != raw[size:]:
         raise ValueError(f"checksum of {text[:4]}...")
     return raw[start:start + 32]
+
+
+def wif(key):
+    """A private key of a compressed public key as text, for test chains."""
+    raw = b"\xef" + key + b"\1"
+    number = int.from_bytes(raw + hashlib.sha256(hashlib.sha256(raw).digest()).digest()[:4], "big")
+    text = ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = BASE58[digit] + text
+    return text

@@ -29,6 +29,7 @@ class Test:
         self.directory, self.timeout = pathlib.Path(directory), timeout
         self.programs = Programs()
         self.nodes = []
+        self.keep = False   # leave the data directories, whatever was asked for
 
     @property
     def split(self):
@@ -91,7 +92,7 @@ def main(run):
         for node in test.nodes:
             tail = node.log_text().splitlines()[-15:]
             print("\n".join([f"--- last lines of {node.log}", *tail]))
-    if options.keep:
+    if options.keep or test.keep:
         print(f"kept: {directory}")
     else:
         shutil.rmtree(directory, ignore_errors=True)
