@@ -9,6 +9,7 @@ mod companion;
 mod details;
 mod listen;
 mod open_wallets;
+mod reopen;
 mod wallet_process;
 mod watch;
 

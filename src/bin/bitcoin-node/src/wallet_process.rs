@@ -17,6 +17,7 @@ use interfaces::{
 use ipc::{Pauses, Reconnecting};
 
 use crate::open_wallets::{Effect, OpenWallets};
+use crate::reopen::Waiting;
 use crate::watch::{Pace, Watch, end_if_silent};
 
 /// Name of the program.
@@ -27,9 +28,6 @@ const PAUSES: Pauses = Pauses { first: Duration::from_millis(100), longest: Dura
 
 /// What to do if the program is not as it should be.
 const ADVICE: &str = "reinstall it, or start with -disablewallet";
-
-/// Code of the refusal to open a wallet that is open.
-const ALREADY_LOADED: i32 = rpc::code::WALLET_ALREADY_LOADED;
 
 /// How long the wallets may take to close.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -74,6 +72,7 @@ struct Memory {
     stopping: AtomicBool,
     /// The open wallets; `None` until those configured for start-up were opened.
     open: Mutex<Option<OpenWallets>>,
+    waiting: Arc<Waiting>,
     mock_time: Mutex<Option<i64>>,
     child: Mutex<Option<Arc<ipc::Connection>>>,
     /// What the next attempt is going to fail with, too: a program that is missing, or of another version.
@@ -202,15 +201,8 @@ fn reopen(memory: &Memory, loader: &Arc<dyn WalletLoader>, open: &OpenWallets) -
     if open.configured {
         memory.note_configured(loader);
     }
-    for name in &open.names {
-        // Stays on the list: what keeps it closed may have passed when the next process opens it.
-        if let Err(error) = loader.load_wallet(name.clone())?
-            && error.code != ALREADY_LOADED
-        {
-            log::error!("the wallet \"{name}\" could not be opened again: {}", error.message);
-        }
-    }
-    Ok(())
+    // One that cannot be opened stays on the list: what keeps it closed may have passed when it is tried again.
+    memory.waiting.reopen(loader, &open.names)
 }
 
 /// The wallets of whatever process there is.
@@ -225,6 +217,20 @@ impl WalletProcess {
     fn loader(&self) -> Result<Arc<dyn WalletLoader>> {
         let wallets = self.wallets.get().map_err(|gone| lock(&self.memory.obstacle).clone().unwrap_or(gone))?;
         Ok(wallets.loader)
+    }
+
+    /// Answers a request about a wallet that is not there, although it may be tried again.
+    fn not_open(
+        &self,
+        request: &RpcRequest,
+        effect: Option<&Effect>,
+        error: RpcError,
+    ) -> std::result::Result<String, RpcError> {
+        match effect {
+            Some(Effect::Closes(name)) if self.memory.waiting.remove(name) => Ok("{}".to_owned()),
+            Some(_) => Err(error),
+            None => Err(self.memory.waiting.explain(request).unwrap_or(error)),
+        }
     }
 
     /// Has the wallets closed, unless the process hangs: then it is killed.
@@ -264,7 +270,13 @@ impl WalletLoader for WalletProcess {
 
     fn execute_rpc(&self, request: RpcRequest) -> Result<std::result::Result<String, RpcError>> {
         let effect = Effect::of(&request);
-        let answer = self.loader()?.execute_rpc(request)?;
+        let asked = (!self.memory.waiting.is_empty()).then(|| request.clone());
+        let mut answer = self.loader()?.execute_rpc(request)?;
+        if let (Some(asked), Err(error)) = (&asked, &answer)
+            && error.code == rpc::code::WALLET_NOT_FOUND
+        {
+            answer = self.not_open(asked, effect.as_ref(), error.clone());
+        }
         if let (Some(effect), Ok(result)) = (effect, &answer) {
             lock(&self.memory.open).get_or_insert_default().apply(&effect, result);
         }
@@ -277,7 +289,7 @@ impl WalletLoader for WalletProcess {
 
     fn execute_rpc_async(&self, request: &RpcRequest) -> Option<BoxFuture<std::result::Result<String, RpcError>>> {
         // Without it, the call is made on a thread, which has something to do afterwards or an error to give.
-        if Effect::of(request).is_some() {
+        if Effect::of(request).is_some() || !self.memory.waiting.is_empty() {
             return None;
         }
         self.loader().ok()?.execute_rpc_async(request)
