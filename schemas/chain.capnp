@@ -29,6 +29,8 @@ interface Chain $Proxy.wrap("Chain") {
     syncNotifications @16 (context :Proxy.Context, oldTip :Data) -> ();
     updateWalletSetting @17 (context :Proxy.Context, update :WalletSettingUpdate) -> (result :Bool);
     abortNode @18 (context :Proxy.Context, message :Text) -> ();
+    bumpFees @19 (context :Proxy.Context, txids :List(Data), rate :UInt64) -> (result :BumpFees);
+    exceedsClusterLimits @20 (context :Proxy.Context, transaction :Data) -> (result :Bool);
 }
 
 interface ChainNotifications $Proxy.wrap("ChainNotifications") {
@@ -115,6 +117,12 @@ struct BroadcastError $Proxy.wrap("BroadcastError") {
 struct MempoolAncestry $Proxy.wrap("MempoolAncestry") {
     ancestors @0 :UInt64;
     descendants @1 :UInt64;
+    cluster @2 :UInt64;
+}
+
+struct BumpFees $Proxy.wrap("BumpFees") {
+    each @0 :List(Int64);
+    together @1 :Int64;
 }
 
 struct MaybeMempoolAncestry {

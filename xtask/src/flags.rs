@@ -97,7 +97,8 @@ xflags::xflags! {
             optional --blocks count: u32
             /// Transactions offered for acceptance. The default is 20000.
             optional --transactions count: u32
-            /// Of node, only this: wallet, sync, start, reindex, calls, accept or relay. May be given several times.
+            /// Of node, only this: wallet, payments, sync, start, reindex, calls, accept or relay. May be given several
+            /// times.
             repeated --only part: OsString
             /// Of node, only this column: bitcoind, bitcoin-node or peer. May be given several times.
             repeated --column name: OsString

@@ -33,7 +33,7 @@ mod flags {
                 optional --transactions count: u32
                 /// What the chain is made from.
                 optional --seed seed: u64
-                /// Only these: wallet, sync, start, reindex, calls, accept, relay. May be given several times.
+                /// Only these: wallet, payments, sync, start, reindex, calls, accept, relay. May be given several times.
                 repeated --only what: String
                 /// Only these columns: bitcoind, bitcoin-node, peer. May be given several times.
                 repeated --column name: String

@@ -4,6 +4,7 @@
 
 mod accept;
 mod calls;
+mod payments;
 mod relay;
 mod start;
 mod sync;
@@ -22,7 +23,7 @@ use crate::peer::Chain;
 use crate::table::Table;
 
 /// What there is to measure.
-const ALL: [&str; 7] = ["wallet", "sync", "start", "reindex", "calls", "accept", "relay"];
+const ALL: [&str; 8] = ["wallet", "payments", "sync", "start", "reindex", "calls", "accept", "relay"];
 /// The shorter chain's part of the longer one, and the least there is of it.
 const SHORTER: (u32, u32) = (10, 200);
 
@@ -63,7 +64,10 @@ pub fn run(setup: &Setup) -> Result<()> {
     if wanted("wallet") {
         wallet::run(&setup.programs, &table).context("cannot measure wallet")?;
     }
-    if setup.only == ["wallet"] {
+    if wanted("payments") {
+        payments::run(&setup.programs, &table).context("cannot measure payments")?;
+    }
+    if !setup.only.is_empty() && setup.only.iter().all(|only| only == "wallet" || only == "payments") {
         return Ok(());
     }
     let shorter = (setup.plan.blocks / SHORTER.0).max(SHORTER.1).min(setup.plan.blocks);

@@ -74,6 +74,12 @@ pub trait Chain: Send + Sync {
 
     /// Asks the node to shut down after an error the wallet cannot go on from; `message` is shown to the user.
     fn abort_node(&self, message: String) -> Result<()>;
+
+    /// Returns what it costs to lift transactions to a fee rate, satoshi per 1000 virtual bytes.
+    fn bump_fees(&self, txids: Vec<Txid>, rate: u64) -> Result<BumpFees>;
+
+    /// Says whether the mempool would refuse a transaction only because too many are connected with it.
+    fn exceeds_cluster_limits(&self, transaction: Transaction) -> Result<bool>;
 }
 
 /// Receives the chain's events, one at a time and in order, on a thread of the sender's.
@@ -211,6 +217,18 @@ pub struct MempoolAncestry {
     pub ancestors: u64,
     /// Number of descendants.
     pub descendants: u64,
+    /// Number of transactions connected with it.
+    pub cluster: u64,
+}
+
+/// What it costs to lift unconfirmed transactions to a fee rate: what they and those they depend on lack, as far as
+/// miners would not take them at that rate anyway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BumpFees {
+    /// For each transaction, in order; zero if it is not in the mempool.
+    pub each: Vec<Amount>,
+    /// For all of them; what several depend on counts once.
+    pub together: Amount,
 }
 
 /// Fee rates that bound what a wallet may pay.

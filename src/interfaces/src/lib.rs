@@ -30,8 +30,9 @@ mod wallet;
 
 pub use caller::{Caller, caller_has_given_up, serve_caller, wake_when_given_up};
 pub use chain::{
-    BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, FeeEstimate,
-    FeePolicy, MempoolAncestry, MempoolRemovalReason, ScanPage, ScanRequest, ScannedBlock, WalletSettingUpdate,
+    BlockRange, BlockRef, BroadcastError, BumpFees, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock,
+    FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, ScanPage, ScanRequest, ScannedBlock,
+    WalletSettingUpdate,
 };
 pub use echo::Echo;
 pub use error::{BoxFuture, Error, Result};

@@ -6,6 +6,7 @@
 //! **Invariant:** no method waits for an event while a lock is held, and none is answered from a copy of the chain that
 //! could lag behind the engine.
 
+mod bump_fees;
 pub(crate) mod convert;
 mod scan;
 mod wallet_setting;
@@ -14,14 +15,15 @@ use std::sync::Arc;
 
 use bitcoin::{Amount, BlockHash, OutPoint, Transaction, Txid};
 use interfaces::{
-    BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, FeeEstimate, FeePolicy,
-    MempoolAncestry, Result, ScanPage, ScanRequest, Subscription, WalletSettingUpdate,
+    BlockRange, BlockRef, BroadcastError, BumpFees, Chain, ChainNotifications, ChainStatus, Coin, FeeEstimate,
+    FeePolicy, MempoolAncestry, Result, ScanPage, ScanRequest, Subscription, WalletSettingUpdate,
 };
-use kernel::CoinView;
+use kernel::{AcceptResult, CoinView};
 
 use crate::NodeContext;
 use crate::broadcast::{Refusal, broadcast};
 use crate::events::abort;
+use bump_fees::bump_fees;
 use convert::{block_ref, coin, fee_rate, internal};
 
 /// `interfaces::Chain` over the engine of this process.
@@ -118,8 +120,8 @@ impl Chain for LocalChain {
         Ok(found
             .into_iter()
             .map(|ancestry| {
-                let kernel::MempoolAncestry { ancestors, descendants, cluster: _ } = ancestry?;
-                Some(MempoolAncestry { ancestors, descendants })
+                let kernel::MempoolAncestry { ancestors, descendants, cluster } = ancestry?;
+                Some(MempoolAncestry { ancestors, descendants, cluster })
             })
             .collect())
     }
@@ -166,5 +168,14 @@ impl Chain for LocalChain {
     fn abort_node(&self, message: String) -> Result<()> {
         abort(&self.context.warnings, &self.context.shutdown, &message);
         Ok(())
+    }
+
+    fn bump_fees(&self, txids: Vec<Txid>, rate: u64) -> Result<BumpFees> {
+        bump_fees(&self.context.kernel, &txids, rate).map_err(internal)
+    }
+
+    fn exceeds_cluster_limits(&self, transaction: Transaction) -> Result<bool> {
+        let outcome = self.context.kernel.accept_transaction(&transaction, true).map_err(internal)?;
+        Ok(matches!(outcome, AcceptResult::Rejected(rejection) if rejection.reason == "too-large-cluster"))
     }
 }

@@ -7,8 +7,8 @@ use bitcoin::{
     Amount, Block, BlockHash, FeeRate, Network, OutPoint, Transaction, TxOut, Txid, constants::genesis_block,
 };
 use interfaces::{
-    BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, Error,
-    FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, Result, ScanPage, ScanRequest, ScannedBlock,
+    BlockRange, BlockRef, BroadcastError, BumpFees, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock,
+    Error, FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, Result, ScanPage, ScanRequest, ScannedBlock,
     Subscription, WalletSettingUpdate,
 };
 
@@ -305,7 +305,7 @@ impl Chain for FakeChain {
     fn mempool_ancestry(&self, txids: Vec<Txid>) -> Result<Vec<Option<MempoolAncestry>>> {
         let state = self.state();
         let known = |txid: &Txid| state.mempool.iter().any(|tx| tx.compute_txid() == *txid);
-        let alone = MempoolAncestry { ancestors: 1, descendants: 1 };
+        let alone = MempoolAncestry { ancestors: 1, descendants: 1, cluster: 1 };
         Ok(txids.iter().map(|txid| known(txid).then(|| alone.clone())).collect())
     }
 
@@ -353,5 +353,20 @@ impl Chain for FakeChain {
             hook();
         }
         Ok(())
+    }
+
+    /// Those of the mempool lack one satoshi per 1000 of the rate each.
+    fn bump_fees(&self, txids: Vec<Txid>, rate: u64) -> Result<BumpFees> {
+        let state = self.state();
+        let lacks = |txid: &Txid| {
+            let known = state.mempool.iter().any(|tx| tx.compute_txid() == *txid);
+            Amount::from_sat(if known { rate / 1000 } else { 0 })
+        };
+        let each: Vec<Amount> = txids.iter().map(lacks).collect();
+        Ok(BumpFees { together: each.iter().copied().sum(), each })
+    }
+
+    fn exceeds_cluster_limits(&self, transaction: Transaction) -> Result<bool> {
+        Ok(transaction.output.is_empty())
     }
 }

@@ -3,7 +3,7 @@
 //! Follows Bitcoin Core's definitions: *trusted* is confirmed, or in the mempool and made by this wallet from trusted
 //! coins; *untrusted pending* is in the mempool and not that; *immature* is from coinbases younger than 100 blocks.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use bitcoin::{Amount, OutPoint, Script, Transaction, Txid};
 
@@ -85,26 +85,36 @@ impl State {
         tx.tx.is_coinbase() && self.depth(tx) <= COINBASE_MATURITY
     }
 
-    /// Says whether a transaction's outputs can be relied on.
-    pub(crate) fn is_trusted(&self, tx: &WalletTx, spend_unconfirmed: bool, known: &mut HashSet<Txid>) -> bool {
-        let txid = tx.tx.compute_txid();
-        if known.contains(&txid) {
-            return true;
-        }
-        match tx.state {
-            TxState::Confirmed { .. } => return true,
-            TxState::InMempool if spend_unconfirmed && self.is_from_me(&tx.tx) => {}
-            _ => return false,
-        }
-        for input in &tx.tx.input {
-            let Some(parent) = self.txs.get(&input.previous_output.txid) else { return false };
-            if !self.outputs.contains_key(&input.previous_output) || !self.is_trusted(parent, spend_unconfirmed, known)
-            {
-                return false;
+    /// Says whether a transaction's outputs can be relied on. `known` holds what was found out before.
+    pub(crate) fn is_trusted(&self, txid: &Txid, spend_unconfirmed: bool, known: &mut HashMap<Txid, bool>) -> bool {
+        // Chains of unconfirmed transactions can be long, so this does not call itself.
+        let mut open = vec![*txid];
+        while let Some(current) = open.last().copied() {
+            let verdict = match known.get(&current) {
+                Some(_) => None,
+                None => match self.txs.get(&current) {
+                    Some(tx) if matches!(tx.state, TxState::Confirmed { .. }) => Some(true),
+                    Some(tx) if tx.state == TxState::InMempool && spend_unconfirmed && self.is_from_me(&tx.tx) => {
+                        let inputs = tx.tx.input.iter().map(|input| &input.previous_output);
+                        let parents: Option<Vec<Txid>> =
+                            inputs.map(|input| self.outputs.contains_key(input).then_some(input.txid)).collect();
+                        let parents = parents.filter(|all| all.iter().all(|parent| known.get(parent) != Some(&false)));
+                        let before = open.len();
+                        open.extend(parents.iter().flatten().filter(|parent| !known.contains_key(*parent)));
+                        if open.len() > before {
+                            continue;
+                        }
+                        Some(parents.is_some())
+                    }
+                    _ => Some(false),
+                },
+            };
+            if let Some(verdict) = verdict {
+                known.insert(current, verdict);
             }
-            known.insert(input.previous_output.txid);
+            open.pop();
         }
-        true
+        known.get(txid) == Some(&true)
     }
 
     /// Says whether coins to this script were spent before, in a wallet that keeps those apart.
@@ -122,10 +132,10 @@ impl State {
         spend_unconfirmed: bool,
     ) -> Balance {
         let mut balance = Balance::default();
-        let mut known = HashSet::new();
+        let mut known = HashMap::new();
         for (outpoint, output) in &self.outputs {
             let Some(tx) = self.txs.get(&outpoint.txid) else { continue };
-            let trusted = self.is_trusted(tx, spend_unconfirmed, &mut known);
+            let trusted = self.is_trusted(&outpoint.txid, spend_unconfirmed, &mut known);
             let spent_outside = match self.how_spent(outpoint) {
                 Spent::Confirmed | Spent::Mempool => continue,
                 Spent::NonMempool if !nonmempool => continue,

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** rates are exact, in satoshi per 1000 virtual bytes, and fees round up.
 
-use bitcoin::FeeRate;
-use interfaces::Chain;
+use bitcoin::{Amount, FeeRate};
+use interfaces::{Chain, FeePolicy};
 
 use crate::error::Result;
 use crate::options::Options;
@@ -43,6 +43,13 @@ impl From<FeeRate> for Rate {
     fn from(rate: FeeRate) -> Self {
         Rate(rate.to_sat_per_kwu().saturating_mul(4))
     }
+}
+
+/// Writes an amount as messages do: in BTC, with two decimals or as many as it takes.
+pub(crate) fn money(amount: Amount) -> String {
+    let text = format!("{}.{:08}", amount.to_sat() / 100_000_000, amount.to_sat() % 100_000_000);
+    let needless = text.bytes().rev().take(6).take_while(|digit| *digit == b'0').count();
+    text[..text.len() - needless].to_owned()
 }
 
 /// How a caller wants the fee rate to be found.
@@ -99,11 +106,13 @@ pub(crate) struct FeePlan {
     pub(crate) dust: Rate,
     /// The node's minimum relay rate.
     pub(crate) relay: Rate,
+    /// Rate at which coins can be spent some other time.
+    pub(crate) long_term: Rate,
 }
 
 /// Finds the fee rate of a payment.
-pub(crate) fn plan(chain: &dyn Chain, options: &Options, wish: &FeeWish) -> Result<FeePlan> {
-    let policy = chain.fee_policy()?;
+pub(crate) fn plan(chain: &dyn Chain, policy: &FeePolicy, options: &Options, wish: &FeeWish) -> Result<FeePlan> {
+    let long_term = options.consolidate_fee;
     let (mempool, relay, dust) =
         (Rate::from(policy.mempool_min), Rate::from(policy.relay_min), Rate::from(policy.dust));
     let longest = chain.estimate_fee(1008, false)?.rate.map(Rate::from);
@@ -117,7 +126,7 @@ pub(crate) fn plan(chain: &dyn Chain, options: &Options, wish: &FeeWish) -> Resu
             None => (options.fallback_fee, FeeReason::Fallback),
         };
         if rate.is_zero() {
-            return Ok(FeePlan { rate, reason, discard, dust, relay });
+            return Ok(FeePlan { rate, reason, discard, dust, relay, long_term });
         }
         if rate < mempool {
             (rate, reason) = (mempool, FeeReason::MempoolMin);
@@ -127,5 +136,5 @@ pub(crate) fn plan(chain: &dyn Chain, options: &Options, wish: &FeeWish) -> Resu
     if rate < required {
         (rate, reason) = (required, FeeReason::Required);
     }
-    Ok(FeePlan { rate, reason, discard, dust, relay })
+    Ok(FeePlan { rate, reason, discard, dust, relay, long_term })
 }

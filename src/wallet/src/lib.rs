@@ -29,6 +29,7 @@ mod records;
 mod relock;
 mod resend;
 mod rpc;
+mod selection;
 mod serialize;
 mod service;
 mod state;

@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) consolidate_fee: Rate,
     /// `-maxtxfee`, satoshi.
     pub(crate) max_fee: u64,
+    /// `-maxapsfee`, satoshi; `None` if coins of a script are never to be spent together for it.
+    pub(crate) max_aps_fee: Option<u64>,
     /// `-txconfirmtarget`
     pub(crate) confirm_target: u32,
     /// `-spendzeroconfchange`
@@ -97,6 +99,10 @@ impl Options {
             discard_fee: settings.rate("discardfee", 10_000)?,
             consolidate_fee: settings.rate("consolidatefeerate", 10_000)?,
             max_fee,
+            max_aps_fee: match settings.text("maxapsfee") {
+                Some("-1") => None,
+                _ => Some(settings.amount("maxapsfee", 0)?),
+            },
             confirm_target: settings.int("txconfirmtarget", 6).clamp(1, 1008) as u32,
             spend_unconfirmed_change: settings.bool("spendzeroconfchange", true),
             signal_rbf: settings.bool("walletrbf", true),

@@ -17,12 +17,12 @@ use crate::state::State;
 pub(crate) mod address;
 pub(crate) mod behind;
 pub(crate) mod coins;
+mod draft;
 pub(crate) mod encrypt;
 pub(crate) mod follow;
 pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod scan;
-pub(crate) mod select;
 pub(crate) mod sign;
 pub(crate) mod spend;
 
@@ -39,6 +39,8 @@ pub(crate) struct Wallet {
     /// Held while keys must stay readable: relocking waits for it.
     pub(crate) relock: Mutex<()>,
     state: Mutex<State>,
+    /// Held by who pays. Taken before `state`.
+    paying: Mutex<()>,
     subscription: Mutex<Option<Arc<dyn Subscription>>>,
     pub(crate) closed: AtomicBool,
     /// When unconfirmed payments are offered again, Unix seconds.

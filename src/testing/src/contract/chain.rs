@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, BlockHash, OutPoint, Txid};
-use interfaces::{BlockRange, BroadcastError, Chain, MempoolRemovalReason, ScanRequest, WalletSettingUpdate};
+use interfaces::{BlockRange, BroadcastError, BumpFees, Chain, MempoolRemovalReason, ScanRequest, WalletSettingUpdate};
 
 use crate::blocks::{payment, script};
 use crate::{ChainEvent, ChainRecorder, FakeChain};
@@ -58,6 +58,10 @@ pub fn chain(chain: &Arc<dyn Chain>) {
     assert!(policy.ancestor_limit > 0 && policy.descendant_limit > 0);
     assert!(chain.estimate_fee(6, true).unwrap().target >= 1);
     chain.estimate_fee(6, false).unwrap();
+    let nothing = BumpFees { each: vec![Amount::ZERO], together: Amount::ZERO };
+    assert_eq!(chain.bump_fees(vec![unknown().txid], 5000).unwrap(), nothing);
+    let orphan = payment(unknown(), Amount::from_sat(1000), script(9));
+    assert!(!chain.exceeds_cluster_limits(orphan).unwrap());
 
     let recorder = Arc::new(ChainRecorder::default());
     let subscription = chain.subscribe(recorder.clone()).unwrap();
@@ -93,6 +97,11 @@ pub fn fake_chain(chain: &Arc<dyn Chain>, fake: &FakeChain) {
     assert_eq!(chain.mempool_transactions().unwrap(), vec![cheap.clone()]);
     let txid = cheap.compute_txid();
     assert!(chain.mempool_ancestry(vec![txid]).unwrap()[0].is_some());
+    let fees = chain.bump_fees(vec![txid, unknown().txid], 5000).unwrap();
+    assert_eq!((fees.each, fees.together), (vec![Amount::from_sat(5), Amount::ZERO], Amount::from_sat(5)));
+    let mut pays_nobody = cheap.clone();
+    pays_nobody.output.clear();
+    assert!(chain.exceeds_cluster_limits(pays_nobody).unwrap());
     let unconfirmed = chain.find_coins(vec![OutPoint::new(txid, 0)]).unwrap()[0].clone();
     assert_eq!(unconfirmed.map(|coin| coin.height), Some(None));
 

@@ -86,9 +86,6 @@ pub(super) static COMMANDS: &[Command<Loader>] = &[Command {
             .ok_or_else(|| RpcError::invalid_address_or_key(format!("Invalid Bitcoin address: {address}")))?
             .script_pubkey();
         let amount = call.amount("amount")?;
-        if amount == bitcoin::Amount::ZERO {
-            return Err(RpcError::type_error("Invalid amount for send"));
-        }
         let recipient = Recipient { script, amount, subtract_fee: call.bool("subtractfeefromamount")? };
         let payment = Payment { recipients: vec![recipient], fee, avoid_reuse: avoid, texts };
         let (txid, reason) = wallet.pay(&payment)?;

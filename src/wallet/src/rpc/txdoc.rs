@@ -67,7 +67,7 @@ pub(super) fn common(wallet: &Wallet, state: &State, tx: &WalletTx) -> Result<Ma
             }
         }
         _ => {
-            let trusted = state.is_trusted(tx, wallet.options.spend_unconfirmed_change, &mut Default::default());
+            let trusted = state.is_trusted(&txid, wallet.options.spend_unconfirmed_change, &mut Default::default());
             put(&mut entry, "trusted", trusted);
         }
     }

@@ -12,7 +12,7 @@ use bitcoin::{
     TxMerkleNode, TxOut, Txid, Witness,
 };
 use interfaces::{
-    BlockRange, BlockRef, BroadcastError, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, Error,
+    BlockRange, BlockRef, BroadcastError, BumpFees, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, Error,
     FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, Result, ScanPage, ScanRequest, ScannedBlock,
     Subscription, WalletSettingUpdate,
 };
@@ -364,7 +364,7 @@ impl Chain for FakeChain {
     }
 
     fn mempool_ancestry(&self, txids: Vec<Txid>) -> Result<Vec<Option<MempoolAncestry>>> {
-        Ok(txids.iter().map(|_| Some(MempoolAncestry { ancestors: 1, descendants: 1 })).collect())
+        Ok(txids.iter().map(|_| Some(MempoolAncestry { ancestors: 1, descendants: 1, cluster: 1 })).collect())
     }
 
     fn fee_policy(&self) -> Result<FeePolicy> {
@@ -400,5 +400,13 @@ impl Chain for FakeChain {
 
     fn abort_node(&self, message: String) -> Result<()> {
         panic!("{message}")
+    }
+
+    fn bump_fees(&self, txids: Vec<Txid>, _: u64) -> Result<BumpFees> {
+        Ok(BumpFees { each: vec![Amount::ZERO; txids.len()], together: Amount::ZERO })
+    }
+
+    fn exceeds_cluster_limits(&self, _: Transaction) -> Result<bool> {
+        Ok(false)
     }
 }

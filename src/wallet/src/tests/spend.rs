@@ -94,7 +94,7 @@ fn refusals_have_cores_codes_and_texts() {
     check(json!([other, 60]), -6, "Insufficient funds");
     check(json!([other, 50]), -6, "The total exceeds your balance when the");
     check(json!([other, 0.00000001]), -6, "Transaction amount too small");
-    check(json!([other, 0]), -3, "Invalid amount for send");
+    check(json!([other, 0]), -6, "Transaction amount too small");
     check(json!([other, -1]), -3, "Amount out of range");
     check(json!(["nonsense", 1]), -5, "Invalid Bitcoin address: nonsense");
     check(json!({"address": other, "amount": 1, "fee_rate": 0.5}), -6, "is lower than the minimum fee rate setting");

@@ -1,13 +1,14 @@
 //! Which coins can be spent, and how large their inputs are.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use bitcoin::{Amount, OutPoint, ScriptBuf, TxOut, Weight};
+use bitcoin::{Amount, OutPoint, ScriptBuf, TxOut, Txid, Weight};
 
 use super::Wallet;
-use crate::descriptor::Concrete;
+use crate::descriptor::{Concrete, DescriptorId, OutputType};
 use crate::error::Result;
 use crate::records::{Change, TxState};
+use crate::selection::Candidate;
 use crate::state::State;
 
 /// Which coins to list.
@@ -83,6 +84,11 @@ const SIGNATURE: u64 = 71;
 const KEY: u64 = 33;
 
 impl InputWeight {
+    /// Virtual size of the input in a transaction with segwit inputs, as Bitcoin Core counts it when it chooses coins.
+    pub(crate) fn vsize(&self) -> u64 {
+        (self.weight.to_wu() + u64::from(!self.segwit)).div_ceil(4)
+    }
+
     /// Returns the weight of an input that spends what `concrete` stands for. `None` if it cannot be spent.
     pub(crate) fn of(concrete: &Concrete) -> Option<Self> {
         use miniscript::Descriptor as D;
@@ -127,25 +133,19 @@ impl State {
 
     /// Lists unspent, unlocked coins.
     pub(crate) fn coins(&self, filter: &CoinFilter, spend_unconfirmed: bool) -> Vec<Coin> {
-        let mut known = HashSet::new();
+        let mut known = HashMap::new();
         let mut coins = Vec::new();
         let mut sum = Amount::ZERO;
+        // Outputs of a transaction follow each other.
+        let mut source: Option<(Txid, Option<Source>)> = None;
         for (outpoint, output) in &self.outputs {
-            let Some(tx) = self.txs.get(&outpoint.txid) else { continue };
-            let depth = self.depth(tx);
-            let place = match tx.state {
-                TxState::Confirmed { .. } => depth > 0,
-                TxState::InMempool => true,
-                TxState::Conflicted { .. } | TxState::Inactive { .. } => false,
+            let found = match &source {
+                Some((txid, found)) if *txid == outpoint.txid => *found,
+                _ => self.source(&outpoint.txid, filter, spend_unconfirmed, &mut known),
             };
-            if !place || (self.is_immature(tx) && !filter.immature_too) {
-                continue;
-            }
-            let replacing = tx.text("replaces_txid").is_some() || tx.text("replaced_by_txid").is_some();
-            let safe = self.is_trusted(tx, spend_unconfirmed, &mut known) && !(depth == 0 && replacing);
-            let wanted = (safe || filter.unsafe_too)
-                && (filter.min_depth..=filter.max_depth).contains(&depth)
-                && (filter.min_amount..=filter.max_amount).contains(&output.value)
+            source = Some((outpoint.txid, found));
+            let Some(Source { depth, safe, from_me }) = found else { continue };
+            let wanted = (filter.min_amount..=filter.max_amount).contains(&output.value)
                 && !self.locked.contains_key(outpoint)
                 && !self.is_spent(outpoint)
                 && (filter.used_too || !self.is_used(&output.script_pubkey));
@@ -154,7 +154,6 @@ impl State {
             }
             let solvable =
                 self.owner(&output.script_pubkey).is_some_and(|(_, manager)| manager.descriptor().is_solvable());
-            let from_me = self.is_from_me(&tx.tx);
             coins.push(Coin { outpoint: *outpoint, output: output.clone(), depth, safe, solvable, from_me });
             sum += output.value;
             if (filter.sum != Amount::MAX_MONEY && sum >= filter.sum) || coins.len() == filter.count {
@@ -163,6 +162,73 @@ impl State {
         }
         coins
     }
+
+    /// What coins of a transaction have in common; `None` if none of them is wanted.
+    fn source(
+        &self,
+        txid: &Txid,
+        filter: &CoinFilter,
+        spend_unconfirmed: bool,
+        known: &mut HashMap<Txid, bool>,
+    ) -> Option<Source> {
+        let tx = self.txs.get(txid)?;
+        let depth = self.depth(tx);
+        let exists = match tx.state {
+            TxState::Confirmed { .. } => depth > 0,
+            TxState::InMempool => true,
+            TxState::Conflicted { .. } | TxState::Inactive { .. } => false,
+        };
+        let replacing = tx.text("replaces_txid").is_some() || tx.text("replaced_by_txid").is_some();
+        let safe = self.is_trusted(txid, spend_unconfirmed, known) && !(depth == 0 && replacing);
+        let wanted = exists
+            && (!self.is_immature(tx) || filter.immature_too)
+            && (safe || filter.unsafe_too)
+            && (filter.min_depth..=filter.max_depth).contains(&depth);
+        wanted.then(|| Source { depth, safe, from_me: self.is_from_me(&tx.tx) })
+    }
+
+    /// Says whether a coin chosen a moment ago can still be spent.
+    pub(crate) fn is_still_there(&self, coin: &Coin) -> bool {
+        let exists = self.txs.get(&coin.outpoint.txid).is_some_and(|tx| match tx.state {
+            TxState::Confirmed { .. } => self.depth(tx) > 0,
+            TxState::InMempool => coin.depth == 0,
+            TxState::Conflicted { .. } | TxState::Inactive { .. } => false,
+        });
+        exists
+            && self.outputs.contains_key(&coin.outpoint)
+            && !self.locked.contains_key(&coin.outpoint)
+            && !self.is_spent(&coin.outpoint)
+    }
+
+    /// Lists coins for a payment, with the weights of their inputs. What the mempool knows of them is left open.
+    pub(crate) fn candidates(&self, filter: &CoinFilter, spend_unconfirmed: bool) -> Vec<Candidate> {
+        // All scripts of a descriptor are spent alike, so it is worked out once.
+        let mut weights: HashMap<(DescriptorId, usize), Option<InputWeight>> = HashMap::new();
+        let candidate = |coin: Coin| {
+            let script = &coin.output.script_pubkey;
+            let (owner, _) = self.owner(script)?;
+            let weight = (*weights
+                .entry((owner.id, owner.position))
+                .or_insert_with(|| InputWeight::of(&self.concrete(script))))?;
+            let kind = match script {
+                script if script.is_p2tr() => Some(OutputType::Bech32m),
+                script if script.is_p2wpkh() || script.is_p2wsh() => Some(OutputType::Bech32),
+                script if script.is_p2sh() && weight.segwit => Some(OutputType::P2shSegwit),
+                script if script.is_p2sh() || script.is_p2pkh() => Some(OutputType::Legacy),
+                _ => None,
+            };
+            Some(Candidate { coin, weight, kind, ancestors: 0, cluster: 0, bump_fee: 0 })
+        };
+        self.coins(filter, spend_unconfirmed).into_iter().filter_map(candidate).collect()
+    }
+}
+
+/// What coins of a transaction have in common.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    depth: i32,
+    safe: bool,
+    from_me: bool,
 }
 
 impl Wallet {

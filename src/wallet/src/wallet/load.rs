@@ -99,6 +99,7 @@ impl Wallet {
             events: Events::default(),
             relock: Mutex::new(()),
             state: Mutex::new(state),
+            paying: Mutex::new(()),
             subscription: Mutex::new(None),
             closed: AtomicBool::new(false),
             next_resend: AtomicI64::new(next_resend(common::clock::now())),
