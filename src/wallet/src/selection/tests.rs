@@ -343,7 +343,7 @@ fn settled_coins_come_first_and_unconfirmed_ones_last() {
         "ours is settled at once"
     );
     assert_eq!(chosen(&[fresh.clone(), change.clone()], &goal).unwrap(), [160_000]);
-    assert_eq!(chosen(&[change.clone()], &goal).unwrap(), [155_000]);
+    assert_eq!(chosen(std::slice::from_ref(&change), &goal).unwrap(), [155_000]);
     // With few ancestors rather than with many.
     let mut deep = young(4, 150_000, 0, true);
     (deep.ancestors, deep.cluster) = (9, 9);
