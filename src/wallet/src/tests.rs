@@ -2,6 +2,7 @@
 
 mod behind;
 mod contract;
+mod draft;
 mod fake;
 mod follow;
 mod history;

@@ -12,8 +12,8 @@ use bitcoin::{
     TxMerkleNode, TxOut, Txid, Witness,
 };
 use interfaces::{
-    BlockRange, BlockRef, BroadcastError, BumpFees, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock, Error,
-    FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, Result, ScanPage, ScanRequest, ScannedBlock,
+    BlockRange, BlockRef, BroadcastError, BumpFees, Chain, ChainNotifications, ChainStatus, Coin, ConnectedBlock,
+    Error, FeeEstimate, FeePolicy, MempoolAncestry, MempoolRemovalReason, Result, ScanPage, ScanRequest, ScannedBlock,
     Subscription, WalletSettingUpdate,
 };
 use miniscript::interpreter::Interpreter;
@@ -45,6 +45,8 @@ pub(super) struct FakeChain {
     pub(super) downloading: AtomicBool,
     /// What happens to whoever asks for a locator, as wallets do to record how far they followed.
     pub(super) fault: Mutex<Fault>,
+    /// What is done when a wallet asks for ancestry, as it does before it chooses among unconfirmed coins.
+    pub(super) on_ancestry: Mutex<Option<Box<dyn FnMut() + Send>>>,
     /// Transactions that were offered, in order.
     offers: Mutex<Vec<Txid>>,
 }
@@ -149,6 +151,7 @@ impl FakeChain {
             deaf: AtomicBool::new(false),
             downloading: AtomicBool::new(false),
             fault: Mutex::new(Fault::None),
+            on_ancestry: Mutex::default(),
             offers: Mutex::default(),
         }
     }
@@ -364,6 +367,9 @@ impl Chain for FakeChain {
     }
 
     fn mempool_ancestry(&self, txids: Vec<Txid>) -> Result<Vec<Option<MempoolAncestry>>> {
+        if let Some(act) = &mut *self.on_ancestry.lock().unwrap() {
+            act();
+        }
         Ok(txids.iter().map(|_| Some(MempoolAncestry { ancestors: 1, descendants: 1, cluster: 1 })).collect())
     }
 
