@@ -78,6 +78,16 @@ pub(crate) struct Tip {
     pub(crate) height: u32,
 }
 
+/// How many blocks the node has told of since the wallet was opened. Answers of the node may be older than its news: whoever
+/// asks compares before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Blocks that joined the chain.
+    pub(crate) connected: u64,
+    /// Blocks that left it.
+    pub(crate) disconnected: u64,
+}
+
 /// Everything a wallet knows.
 pub(crate) struct State {
     pub(crate) db: Database,
@@ -104,6 +114,7 @@ pub(crate) struct State {
     /// Outputs not to spend; `true` if across restarts.
     pub(crate) locked: BTreeMap<OutPoint, bool>,
     pub(crate) tip: Option<Tip>,
+    pub(crate) news: News,
     /// Times of blocks that hold wallet transactions, as far as they were met.
     pub(crate) block_times: HashMap<BlockHash, i64>,
     /// Mempool transactions that conflict with a wallet transaction or an ancestor of it.
@@ -145,6 +156,7 @@ impl State {
             next_position: 0,
             locked: BTreeMap::new(),
             tip: None,
+            news: News::default(),
             block_times: HashMap::new(),
             mempool_conflicts: HashMap::new(),
             master: None,

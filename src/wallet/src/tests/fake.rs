@@ -49,7 +49,11 @@ pub(super) struct FakeChain {
     pub(super) on_ancestry: Mutex<Option<Box<dyn FnMut() + Send>>>,
     /// Transactions that were offered, in order.
     offers: Mutex<Vec<Txid>>,
+    /// What happens once, after a call was answered and before the caller goes on.
+    meanwhile: Mutex<Option<(&'static str, Meanwhile)>>,
 }
+
+type Meanwhile = Box<dyn FnOnce(&FakeChain) + Send>;
 
 /// What goes wrong in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +157,19 @@ impl FakeChain {
             fault: Mutex::new(Fault::None),
             on_ancestry: Mutex::default(),
             offers: Mutex::default(),
+            meanwhile: Mutex::default(),
+        }
+    }
+
+    /// Has something happen right after the next call of `scan` or `status` was answered.
+    pub(super) fn meanwhile(&self, call: &'static str, act: impl FnOnce(&FakeChain) + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some((call, Box::new(act)));
+    }
+
+    fn answered(&self, call: &str) {
+        let act = self.meanwhile.lock().unwrap().take_if(|(awaited, _)| *awaited == call);
+        if let Some((_, act)) = act {
+            act(self);
         }
     }
 
@@ -186,6 +203,12 @@ impl FakeChain {
         for tx in data.txdata.into_iter().skip(1).filter(|_| keep) {
             inner.accept(&tx).unwrap();
         }
+    }
+
+    /// A locator as whoever follows to this height has it.
+    pub(super) fn locator_at(&self, height: u32) -> Vec<BlockHash> {
+        let inner = self.inner();
+        inner.blocks.iter().take(height as usize + 1).rev().map(Block::block_hash).collect()
     }
 
     /// Loses the mempool without a word.
@@ -252,9 +275,12 @@ impl FakeChain {
 impl Chain for FakeChain {
     fn status(&self) -> Result<ChainStatus> {
         let inner = self.inner();
+        let tip = inner.reference(inner.blocks.len() - 1).unwrap();
+        drop(inner);
+        self.answered("status");
         Ok(ChainStatus {
             chain: "regtest".to_owned(),
-            tip: inner.reference(inner.blocks.len() - 1).unwrap(),
+            tip,
             initial_block_download: self.downloading.load(Ordering::SeqCst),
             first_stored_height: None,
             now: common::clock::now(),
@@ -347,6 +373,8 @@ impl Chain for FakeChain {
             }
         }
         let last = end.checked_sub(1).and_then(|height| inner.reference(height));
+        drop(inner);
+        self.answered("scan");
         Ok(ScanPage { blocks, last, next_height: (end < stop).then_some(end as u32), unreadable: None })
     }
 

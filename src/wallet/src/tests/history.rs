@@ -131,3 +131,41 @@ fn amounts_and_fees_are_negative_for_who_pays() {
         [("send", "-1.00000000"), ("receive", "1.00000000")].map(|(side, amount)| (json!(side), amount.to_owned()))
     );
 }
+
+/// A wallet with a payment in the last block, which leaves the chain right after a call of the node was answered.
+fn block_leaves_after(call: &'static str, act: impl FnOnce(&mut Bench)) {
+    let mut bench = Bench::with_coins(1);
+    bench.call("w", "sendtoaddress", json!([AWAY, 1]));
+    let payment = bench.chain.mempool().remove(0);
+    bench.chain.mine(AWAY);
+    bench.chain.deliver();
+    assert_eq!(confirmations(&bench, &payment), json!(1));
+    bench.chain.meanwhile(call, |chain| {
+        chain.undo(true);
+        chain.deliver();
+    });
+    act(&mut bench);
+    let shown = bench.call("w", "gettransaction", json!([payment.compute_txid().to_string()]));
+    assert_eq!((&shown["confirmations"], shown.get("blockhash")), (&json!(0), None));
+    let last = || bench.call("w", "getwalletinfo", Value::Null)["lastprocessedblock"]["height"].clone();
+    assert_eq!(last(), json!(101));
+    bench.mine(1, AWAY);
+    assert_eq!(confirmations(&bench, &payment), json!(1));
+    assert_eq!(last(), json!(102));
+}
+
+#[test]
+fn a_block_that_leaves_the_chain_during_a_search_confirms_nothing() {
+    block_leaves_after("scan", |bench| drop(bench.call("w", "rescanblockchain", json!([99]))));
+}
+
+#[test]
+fn a_block_that_leaves_the_chain_while_the_wallet_is_opened_confirms_nothing() {
+    block_leaves_after("status", |bench| bench.restart(&["w"]));
+    block_leaves_after("scan", |bench| {
+        // As after a crash: the file does not know of the last blocks.
+        let known = bench.chain.locator_at(99);
+        bench.wallet("w").state().commit(vec![crate::records::Change::BestBlock(known)]).unwrap();
+        bench.restart(&["w"]);
+    });
+}

@@ -126,6 +126,7 @@ impl Wallet {
 
     fn take_block(&self, state: &mut State, connected: &ConnectedBlock) -> Result<()> {
         let ConnectedBlock { block, data } = connected;
+        state.news.connected += 1;
         state.tip = Some(Tip { hash: block.hash, height: block.height });
         state.last_block_time = common::clock::now();
         let mut involved = false;
@@ -143,8 +144,10 @@ impl Wallet {
     fn take_back_block(&self, state: &mut State, disconnected: &ConnectedBlock) -> Result<()> {
         let ConnectedBlock { block, data } = disconnected;
         let previous = data.header.prev_blockhash;
+        state.news.disconnected += 1;
         state.tip = Some(Tip { hash: previous, height: block.height.saturating_sub(1) });
-        // First of all: a node that is killed may have this block again when it is started. The wallet must read it again then.
+        // First of all: a node that is killed may have this block again when it is started, and the wallet has to read it
+        // again then.
         if let Some(at) = state.best_block.iter().position(|hash| *hash == block.hash) {
             let older = state.best_block.iter().skip(at + 1).copied().filter(|hash| *hash != previous);
             let locator = std::iter::once(previous).chain(older).collect();

@@ -208,14 +208,20 @@ impl Wallet {
     /// are taken in, but the file does not say so before the past is in it too.
     pub(crate) fn synchronise(&self, new: bool, reservation: &super::scan::Reservation<'_>) -> Result<()> {
         let chain = &*self.chain;
-        let recorded = self.state().best_block.clone();
+        let (recorded, news) = {
+            let state = self.state();
+            (state.best_block.clone(), state.news)
+        };
         let status = chain.status()?;
         let tip = Tip { hash: status.tip.hash, height: status.tip.height };
         let start = if new { Some(tip.height) } else { chain.find_fork(recorded)?.map(|block| block.height) };
         let start = start.unwrap_or(0);
         {
             let mut state = self.state();
-            state.tip = Some(tip);
+            // News that came since are younger.
+            if state.news == news {
+                state.tip = Some(tip);
+            }
             locate(&mut state, chain)?;
         }
         if !new && start != tip.height {
@@ -247,11 +253,13 @@ impl Wallet {
             ));
         }
         self.log(&format!("Rescanning last {} blocks (from block {first})...", tip.height - first.min(tip.height)));
+        let left = self.state().news.disconnected;
         match self.scan_blocks(first, None, reservation)? {
             ScanEnd::Done(last) => {
                 let mut state = self.state();
-                // Events may have come further already.
-                if let Some((height, hash)) = last.filter(|(height, _)| i64::from(*height) > state.height()) {
+                // Events may have come further already, or have taken back what was read.
+                let last = last.filter(|(height, _)| i64::from(*height) > state.height());
+                if let Some((height, hash)) = last.filter(|_| state.news.disconnected == left) {
                     state.tip = Some(Tip { hash, height });
                 }
                 Ok(())

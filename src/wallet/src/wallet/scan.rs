@@ -100,13 +100,8 @@ impl Wallet {
     fn scan_page(&self, start: u32, stop: Option<u32>) -> Result<ScanPage> {
         let mut known = self.state().script_log.len();
         let scripts = self.state().script_log.clone();
-        let first = self.chain.scan(ScanRequest {
-            start_height: start,
-            stop_height: stop,
-            scripts,
-            max_blocks: PAGE_BLOCKS,
-        })?;
-        let mut grew = self.take_page(&first)?;
+        let request = ScanRequest { start_height: start, stop_height: stop, scripts, max_blocks: PAGE_BLOCKS };
+        let (first, mut grew) = self.take_page(&request)?;
         while let (Some(height), Some(last)) = (grew, &first.last) {
             let scripts: Vec<ScriptBuf> = self.state().script_log.get(known..).unwrap_or_default().to_vec();
             known += scripts.len();
@@ -116,14 +111,22 @@ impl Wallet {
                 scripts,
                 max_blocks: last.height.saturating_sub(height) + 1,
             };
-            grew = self.take_page(&self.chain.scan(again)?)?;
+            (_, grew) = self.take_page(&again)?;
         }
         Ok(first)
     }
 
-    /// Takes in a page; returns the height of the first block that used up addresses.
-    fn take_page(&self, page: &ScanPage) -> Result<Option<u32>> {
-        let mut state = self.state();
+    /// Asks for a page and takes it in; returns it with the height of the first block in it that used up addresses.
+    fn take_page(&self, request: &ScanRequest) -> Result<(ScanPage, Option<u32>)> {
+        let (page, mut state) = loop {
+            let left = self.state().news.disconnected;
+            let page = self.chain.scan(request.clone())?;
+            let state = self.state();
+            // Otherwise a block of the page may have left the chain, and the wallet may have taken it back already.
+            if state.news.disconnected == left {
+                break (page, state);
+            }
+        };
         let mut grew = None;
         for found in &page.blocks {
             let block = &found.block;
@@ -138,7 +141,7 @@ impl Wallet {
             }
         }
         self.publish(state);
-        Ok(grew)
+        Ok((page, grew))
     }
 
     /// Starts a search or refuses because one is running.
