@@ -1,4 +1,4 @@
-"""Wallets under work while processes are killed and stopped and disks are full, again and again: nothing that was answered is lost.
+"""Wallets under work while processes are killed and stopped and disks are full: nothing that was answered is lost.
 
 TORMENT_SECONDS says how long to go on (default: 60), TORMENT_SEED repeats what an earlier run drew, as far as the order of
 threads allows, TORMENT_KINDS names the disturbances (methods of Disturber, with commas between), TORMENT_PEER names a
@@ -96,7 +96,8 @@ class Run:
         def figures(counter):
             return f"{sum(counter.values())} ({', '.join(f'{count} {kind}' for kind, count in sorted(counter.items()))})"
         minutes = (time.monotonic() - self.begin) / 60
-        return (f"{minutes:.1f} minutes {'split' if self.t.split else 'monolith'}, seed {self.chances.seed}: disturbances {figures(self.done)}; "
+        form = "split" if self.t.split else "monolith"
+        return (f"{minutes:.1f} minutes {form}, seed {self.chances.seed}: disturbances {figures(self.done)}; "
                 f"acknowledged {figures(self.ledger.acknowledged)}; without an answer {figures(self.ledger.unanswered)}")
 
 

@@ -1,6 +1,7 @@
 """Secrets that wallets are given, made so that few searches find all of them, and the search for them."""
 
 import os
+import re
 
 from ..descriptor import secret_key, wif
 from ..memory import all_copies
@@ -39,8 +40,8 @@ class Secrets:
     @staticmethod
     def of_descriptors(result):
         """The private keys in the answer of `listdescriptors true`."""
-        texts = {MASTER[:4].decode() + each["desc"].split("tprv")[1].split("/")[0] for each in result["descriptors"] if "tprv" in each["desc"]}
-        return {secret_key(text) for text in texts}
+        found = (re.search("tprv[0-9A-Za-z]+", each["desc"]) for each in result["descriptors"])
+        return {secret_key(text) for text in {match[0] for match in found if match}}
 
     def search_memory(self, pid, keys):
         """Checks that no process holds any secret, nor one of these keys of wallets that are encrypted by now."""

@@ -96,7 +96,7 @@ class Verifier:
         wait_until(lambda: wallet.getwalletinfo()["lastprocessedblock"]["hash"] == tip, "the wallet has the last block", 60)
 
     def payments(self, wallet, transactions):
-        """Each payment that was answered is there, once, and confirmed or offered to the network; none that was refused is there."""
+        """Each payment that was answered is there, once, and confirmed or in the mempool; none that was refused is there."""
         found, confirmed = collections.defaultdict(set), set()
         for entry in transactions:
             if entry["category"] == "send" and entry["address"] == FOREIGN:

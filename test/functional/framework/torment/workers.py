@@ -42,7 +42,8 @@ class Workers:
     def start(self):
         """Starts the threads, each with random numbers of its own."""
         self.stopping.clear()
-        actions = [self.pay, self.pay, self.address, self.label, self.watch, self.lock, self.other, self.phrase, self.mine, self.look]
+        actions = [self.pay, self.pay, self.address, self.label, self.watch, self.lock, self.other, self.phrase, self.mine,
+                   self.look]
         self.threads = []
         for number, action in enumerate(actions):
             chance = self.ledger.chances.of(f"worker {number}")
@@ -70,7 +71,7 @@ class Workers:
                 return
 
     def call(self, kind, wallet, method, *args):
-        """One call of a wallet, or of the node if that is `None`: ("done", result), ("refused", error) or ("unknown", error)."""
+        """One call of a wallet, or of the node for `None`: ("done", result), ("refused", error) or ("unknown", error)."""
         # A connection of its own: one that is kept is tried anew when it breaks, and so the call may be made twice.
         try:
             with contextlib.closing(Rpc(self.node.rpc_port, self.node.cookie(), f"/wallet/{wallet}" if wallet else "/")) as rpc:
