@@ -64,14 +64,16 @@ impl Config {
                 environment.push((name, flags.join(" ")));
             }
         }
-        let link: Vec<String> = given("LDFLAGS")
-            .into_iter()
-            .flat_map(str::split_whitespace)
-            .map(|word| format!("-Clink-arg={word}"))
-            .collect();
+        if environment.iter().any(|(name, _)| name.ends_with("FLAGS")) {
+            // As a makefile would read them.
+            environment.push(("CC_SHELL_ESCAPED_FLAGS", "1".to_owned()));
+        }
+        let link = shlex::split(given("LDFLAGS").unwrap_or_default()).unwrap_or_default();
         if !link.is_empty() {
-            let before = (!rustflags.is_empty()).then(|| rustflags.to_owned());
-            environment.push(("RUSTFLAGS", before.into_iter().chain(link).collect::<Vec<_>>().join(" ")));
+            // RUSTFLAGS itself knows no quotes.
+            let before = rustflags.split_whitespace().map(str::to_owned);
+            let words: Vec<String> = before.chain(link.iter().map(|word| format!("-Clink-arg={word}"))).collect();
+            environment.push(("CARGO_ENCODED_RUSTFLAGS", words.join("\x1f")));
         }
         environment
     }
@@ -107,10 +109,20 @@ mod tests {
             assert_eq!(recorded.environment("-g"), expected);
         };
         check(&[], &[]);
-        check(&[("CC", "gcc"), ("CXXFLAGS", "-O1 -g")], &[("CC", "gcc"), ("CXXFLAGS", "-O1 -g")]);
+        let escaped = ("CC_SHELL_ESCAPED_FLAGS", "1");
+        check(&[("CC", "gcc"), ("CXXFLAGS", "-O1 -g")], &[("CC", "gcc"), ("CXXFLAGS", "-O1 -g"), escaped]);
         check(
             &[("CPPFLAGS", "-DX"), ("CFLAGS", "-O1"), ("LDFLAGS", "-Wl,-z,now -s")],
-            &[("CFLAGS", "-DX -O1"), ("CXXFLAGS", "-DX"), ("RUSTFLAGS", "-g -Clink-arg=-Wl,-z,now -Clink-arg=-s")],
+            &[
+                ("CFLAGS", "-DX -O1"),
+                ("CXXFLAGS", "-DX"),
+                escaped,
+                ("CARGO_ENCODED_RUSTFLAGS", "-g\x1f-Clink-arg=-Wl,-z,now\x1f-Clink-arg=-s"),
+            ],
+        );
+        check(
+            &[("LDFLAGS", "'-L/my libraries' -lx")],
+            &[("CARGO_ENCODED_RUSTFLAGS", "-g\x1f-Clink-arg=-L/my libraries\x1f-Clink-arg=-lx")],
         );
     }
 }

@@ -184,34 +184,37 @@ fn kernel_by_pkg_config(prefix: Option<&Path>) -> Result<Option<Kernel>> {
     let Some(cflags) = ask(&["--cflags", "--keep-system-cflags"])? else { return Ok(None) };
     let Some(libs) = ask(&["--libs", "--static"])? else { return Ok(None) };
     let defines = ask(&["--variable=defines"])?.unwrap_or_default();
-    Ok(Some(parse_kernel(version, &cflags, &libs, &defines)))
+    Ok(Some(parse_kernel(version, &cflags, &libs, &defines)?))
 }
 
-fn parse_kernel(version: String, cflags: &str, libs: &str, defines: &str) -> Kernel {
-    let values = |text: &str, flag: &str| -> Vec<String> {
+fn parse_kernel(version: String, cflags: &str, libs: &str, defines: &str) -> Result<Kernel> {
+    // pkg-config quotes what is special to a shell, such as a space in the name of a directory.
+    let words = |text: &str| shlex::split(text).with_context(|| format!("pkg-config printed an open quote: {text}"));
+    let (cflags, libs, defines) = (words(cflags)?, words(libs)?, words(defines)?);
+    let values = |words: &[String], flag: &str| -> Vec<String> {
         let mut seen = Vec::new();
-        for value in text.split_whitespace().filter_map(|word| word.strip_prefix(flag)) {
+        for value in words.iter().filter_map(|word| word.strip_prefix(flag)) {
             if !seen.iter().any(|old| old == value) {
                 seen.push(value.to_owned());
             }
         }
         seen
     };
-    let mut all_defines = values(cflags, "-D");
-    for define in defines.split_whitespace() {
-        if !all_defines.iter().any(|old| old == define) {
-            all_defines.push(define.to_owned());
+    let mut all_defines = values(&cflags, "-D");
+    for define in defines {
+        if !all_defines.contains(&define) {
+            all_defines.push(define);
         }
     }
-    let (static_libs, system_libs) = values(libs, "-l").into_iter().partition(|lib| lib.contains("bitcoinkernel"));
-    Kernel {
-        include_dirs: values(cflags, "-I").into_iter().map(plain).collect(),
+    let (static_libs, system_libs) = values(&libs, "-l").into_iter().partition(|lib| lib.contains("bitcoinkernel"));
+    Ok(Kernel {
+        include_dirs: values(&cflags, "-I").into_iter().map(plain).collect(),
         defines: all_defines,
-        lib_dirs: values(libs, "-L").into_iter().map(plain).collect(),
+        lib_dirs: values(&libs, "-L").into_iter().map(plain).collect(),
         static_libs,
         system_libs,
         version,
-    }
+    })
 }
 
 /// Without the `lib/pkgconfig/../..` that relocatable `.pc` files give.
@@ -231,11 +234,23 @@ mod tests {
             "-I/p/include/libbitcoinkernel -I/p/include -DBITCOINKERNEL_STATIC",
             "-L/p/lib -lbitcoinkernel -lstdc++ -lstdc++",
             "BITCOINKERNEL_STATIC BOOST_ALL_NO_LIB",
-        );
+        )
+        .expect("no quote is open");
         assert_eq!(found.include_dirs, [PathBuf::from("/p/include/libbitcoinkernel"), PathBuf::from("/p/include")]);
         assert_eq!(found.defines, ["BITCOINKERNEL_STATIC", "BOOST_ALL_NO_LIB"]);
         assert_eq!(found.lib_dirs, [PathBuf::from("/p/lib")]);
         assert_eq!(found.static_libs, ["bitcoinkernel"]);
         assert_eq!(found.system_libs, ["stdc++"]);
+    }
+
+    #[test]
+    fn directories_may_have_spaces() {
+        let parse = |cflags, libs| parse_kernel("31.99.0".to_owned(), cflags, libs, "");
+        let found = parse(r"-I/my\ node/include -I'/other one/include'", r#"-L"/my node/lib" -lbitcoinkernel"#)
+            .expect("no quote is open");
+        assert_eq!(found.include_dirs, [PathBuf::from("/my node/include"), PathBuf::from("/other one/include")]);
+        assert_eq!(found.lib_dirs, [PathBuf::from("/my node/lib")]);
+        let error = parse("-I'/my node", "").expect_err("a quote is open").to_string();
+        assert_eq!(error, "pkg-config printed an open quote: -I'/my node");
     }
 }

@@ -80,7 +80,7 @@ fn output(program: &str, arguments: &[&str]) -> Option<String> {
 /// A cargo, with a place of its own for what it builds.
 fn prepared(mut command: Command, root: &Path, tool: &str) -> Command {
     command.current_dir(root).env("CARGO_TARGET_DIR", root.join("target/sanitize").join(tool));
-    for inherited in ["CARGO", "CARGO_MANIFEST_DIR"] {
+    for inherited in ["CARGO", "CARGO_ENCODED_RUSTFLAGS", "CARGO_MANIFEST_DIR"] {
         command.env_remove(inherited);
     }
     command
@@ -121,7 +121,7 @@ fn address(root: &Path, packages: &[&str]) -> Result<Command, String> {
     sanitize(&mut command, "address", packages)?;
     command.env("RUSTC_BOOTSTRAP", "1");
     let leaks = root.join("xtask/src/commands/sanitize/leaks.txt");
-    command.env("LSAN_OPTIONS", format!("print_suppressions=0:suppressions={}", leaks.display()));
+    command.env("LSAN_OPTIONS", format!("print_suppressions=0:suppressions=\"{}\"", leaks.display()));
     Ok(command)
 }
 

@@ -15,7 +15,7 @@ struct Clone(TempDir);
 impl Clone {
     /// `manifest`: whether `depends` made the prefix, and if so whether with `MULTIPROCESS=1`.
     fn new(manifest: Option<bool>) -> Clone {
-        let dir = TempDir::new().unwrap();
+        let dir = tempfile::Builder::new().prefix("a clone ").tempdir().unwrap();
         let root = dir.path();
         fs::create_dir_all(root.join("xtask")).unwrap();
         fs::create_dir_all(root.join("depends")).unwrap();

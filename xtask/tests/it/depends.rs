@@ -19,7 +19,8 @@ struct Clone {
 
 impl Clone {
     fn new() -> Clone {
-        let dir = TempDir::new().expect("a temporary directory");
+        // A clone may be anywhere.
+        let dir = tempfile::Builder::new().prefix("a clone ").tempdir().expect("a temporary directory");
         let root = dir.path().canonicalize().expect("it exists");
         fs::create_dir_all(root.join("xtask")).unwrap();
         fs::create_dir_all(root.join("depends/packages")).unwrap();
@@ -76,7 +77,7 @@ impl Clone {
     /// A recipe that only leaves a file with its name, and logs.
     fn simple(&self, name: &str, depends: &[&str], content: &str) {
         let install = format!(
-            "echo {name} >> {log}; mkdir -p $STAGE/share; echo {content} > $STAGE/share/{name}",
+            "echo {name} >> \"{log}\"; mkdir -p \"$STAGE\"/share; echo {content} > \"$STAGE\"/share/{name}",
             log = self.log().display()
         );
         self.recipe(name, &format!("depends = {depends:?}\ninstall = '{install}'"));
@@ -192,7 +193,7 @@ fn a_wrong_hash_is_refused_and_named() {
     let clone = Clone::new();
     let good = clone.source("base");
     let bad = "0".repeat(64);
-    let install = format!("install = 'echo base >> {}; mkdir -p $STAGE'", clone.log().display());
+    let install = format!("install = 'echo base >> \"{}\"; mkdir -p \"$STAGE\"'", clone.log().display());
     clone.recipe_from("base", &install, &[("base.tar", &bad)]);
     let error = clone.error();
     for part in ["base.tar", &good, &bad, "wrong hash"] {
@@ -245,8 +246,8 @@ fn a_failed_run_resumes_where_it_failed() {
     let (log, flag) = (clone.log(), clone.root().join("flag"));
     let (log, flag_path) = (log.display(), flag.display());
     let steps = format!(
-        "depends = [\"base\"]\nconfigure = 'echo configure >> {log}'\nbuild = 'echo build >> {log}; test -e {flag_path}'\n\
-         install = 'echo install >> {log}; mkdir -p $STAGE'"
+        "depends = [\"base\"]\nconfigure = 'echo configure >> \"{log}\"'\nbuild = 'echo build >> \"{log}\"; test -e \"{flag_path}\"'\n\
+         install = 'echo install >> \"{log}\"; mkdir -p \"$STAGE\"'"
     );
     clone.recipe("late", &steps);
     let error = clone.error();
@@ -267,8 +268,8 @@ fn a_killed_run_resumes_and_its_orphans_are_waited_for() {
     }
     // The first build stands still in the middle until it is told to go on.
     let steps = format!(
-        "depends = [\"base\"]\nbuild = 'if mkdir {flag} 2>/dev/null; then echo x > {started}; cat {go} > /dev/null; echo orphan >> \
-         {log}; exit 1; fi; echo build >> {log}'\ninstall = 'mkdir -p $STAGE/share; echo x > $STAGE/share/late'",
+        "depends = [\"base\"]\nbuild = 'if mkdir \"{flag}\" 2>/dev/null; then echo x > \"{started}\"; cat \"{go}\" > /dev/null; echo orphan >> \
+         \"{log}\"; exit 1; fi; echo build >> \"{log}\"'\ninstall = 'mkdir -p \"$STAGE\"/share; echo x > \"$STAGE\"/share/late'",
         flag = path("flag").display(),
         started = path("started").display(),
         go = path("go").display(),
@@ -307,7 +308,7 @@ fn two_clones_share_a_cache() {
     let (one, mut two) = (Clone::new(), Clone::new());
     for clone in [&one, &two] {
         let install =
-            format!("echo base >> {}; mkdir -p $STAGE/share; echo x > $STAGE/share/base", one.log().display());
+            format!("echo base >> \"{}\"; mkdir -p \"$STAGE\"/share; echo x > \"$STAGE\"/share/base", one.log().display());
         clone.recipe("base", &format!("install = '{install}'"));
     }
     two.options.cache = one.options.cache.clone();
@@ -322,12 +323,12 @@ fn two_clones_share_a_cache() {
 #[test]
 fn a_missing_compiler_or_tool_is_named() {
     let clone = Clone::new();
-    clone.recipe("base", "tools = [\"cc\"]\ninstall = 'mkdir -p $STAGE'");
+    clone.recipe("base", "tools = [\"cc\"]\ninstall = 'mkdir -p \"$STAGE\"'");
     clone.host("no-such-cc", "no-such-c++");
     let error = clone.error();
     assert!(error.contains("no-such-cc is missing") && error.contains("install gcc"), "{error}");
     clone.host("cc", "c++");
-    clone.recipe("base", "tools = [\"no-such-tool\"]\ninstall = 'mkdir -p $STAGE'");
+    clone.recipe("base", "tools = [\"no-such-tool\"]\ninstall = 'mkdir -p \"$STAGE\"'");
     let error = clone.error();
     assert!(error.contains("no-such-tool is missing; install with"), "{error}");
 }
@@ -335,7 +336,7 @@ fn a_missing_compiler_or_tool_is_named() {
 #[test]
 fn a_package_of_our_own_follows_its_files() {
     let clone = Clone::new();
-    let install = format!("echo own >> {}; cp -R $SRC/a $STAGE", clone.log().display());
+    let install = format!("echo own >> \"{}\"; cp -R \"$SRC\"/a \"$STAGE\"", clone.log().display());
     clone.recipe_from("own", &format!("local = [\"a/b/file\", \"a/other\"]\ninstall = '{install}'"), &[]);
     fs::create_dir_all(clone.root().join("a/b")).unwrap();
     fs::write(clone.root().join("a/b/file"), "one").unwrap();
@@ -381,8 +382,8 @@ fn a_build_sees_a_clean_environment_and_its_dependencies_only() {
     clone.simple("other", &[], "x");
     clone.recipe(
         "look",
-        "depends = [\"base\"]\ninstall = 'mkdir -p $STAGE/share; env > $STAGE/../../env; ls $DEPS/share > \
-         $STAGE/share/seen; env | cut -d= -f1 | sort | tr \"\\n\" \" \" > $STAGE/share/names'",
+        "depends = [\"base\"]\ninstall = 'mkdir -p \"$STAGE\"/share; env > \"$STAGE\"/../../env; ls \"$DEPS\"/share > \
+         \"$STAGE\"/share/seen; env | cut -d= -f1 | sort | tr \"\\n\" \" \" > \"$STAGE\"/share/names'",
     );
     let status = clone.program().env("CFLAGS", "-O9").env("SECRET", "1").env("DESTDIR", "/nowhere").status().unwrap();
     assert!(status.success());
@@ -397,9 +398,9 @@ fn two_directories_give_identical_files() {
     let build = |clone: &Clone| {
         clone.recipe(
             "lib",
-            "tools = [\"cc\"]\nbuild = '$CC $CFLAGS -c $SRC/main.c -o main.o && $AR qcD liblib.a main.o'\n\
-             install = 'mkdir -p $STAGE/lib/pkgconfig; cp liblib.a $STAGE/lib/; printf \"prefix=%s\\nlibdir=%s/lib\\n\" \
-             $PREFIX $PREFIX > $STAGE/lib/pkgconfig/lib.pc'",
+            "tools = [\"cc\"]\nbuild = 'eval \"set -- $CFLAGS\"; $CC \"$@\" -c \"$SRC\"/main.c -o main.o && $AR qcD liblib.a main.o'\n\
+             install = 'mkdir -p \"$STAGE\"/lib/pkgconfig; cp liblib.a \"$STAGE\"/lib/; printf \"prefix=%s\\nlibdir=%s/lib\\n\" \
+             $PREFIX $PREFIX > \"$STAGE\"/lib/pkgconfig/lib.pc'",
         );
         let prefix = clone.install();
         let id = Manifest::load(&prefix).unwrap().expect("a manifest").packages["lib"].clone();
@@ -417,7 +418,7 @@ fn two_directories_give_identical_files() {
 
     // Flags and compilers are part of the id, and a result with its path in it is refused.
     one.host("cc -pipe", "c++");
-    one.recipe("lib", "install = 'mkdir -p $STAGE; echo $SRC > $STAGE/path'");
+    one.recipe("lib", "install = 'mkdir -p \"$STAGE\"; echo \"$SRC\" > \"$STAGE\"/path'");
     assert!(one.error().contains("contains the path it was built at"));
 }
 
@@ -441,8 +442,8 @@ fn a_package_of_our_own_crates_is_built_by_the_machines_cargo() {
         clone.recipe_from(
             "own",
             "tools = [\"cc\", \"cargo\"]\nlocal = [\"Cargo.toml\", \"Cargo.lock\", \"krate\"]\n\
-             build = 'cargo build --release --manifest-path $SRC/Cargo.toml --target $RUST_TARGET --target-dir .'\n\
-             install = 'mkdir -p $STAGE/lib; cp $RUST_TARGET/release/libown.so $STAGE/lib/'",
+             build = 'cargo build --release --manifest-path \"$SRC\"/Cargo.toml --target $RUST_TARGET --target-dir .'\n\
+             install = 'mkdir -p \"$STAGE\"/lib; cp $RUST_TARGET/release/libown.so \"$STAGE\"/lib/'",
             &[],
         );
         fs::read(clone.install().join("lib/libown.so")).unwrap()
@@ -488,7 +489,7 @@ fn a_build_script_gets_its_package_and_leaves_the_others() {
 fn a_prefix_follows_its_options_and_leaves_other_files_alone() {
     let mut clone = Clone::new();
     clone.simple("base", &[], "x");
-    clone.recipe("split", "when = [\"multiprocess\"]\ninstall = 'mkdir -p $STAGE/bin; echo x > $STAGE/bin/split'");
+    clone.recipe("split", "when = [\"multiprocess\"]\ninstall = 'mkdir -p \"$STAGE\"/bin; echo x > \"$STAGE\"/bin/split'");
     clone.options.set("MULTIPROCESS", "1").unwrap();
     let prefix = clone.install();
     assert!(Manifest::load(&prefix).unwrap().expect("a manifest").multiprocess);

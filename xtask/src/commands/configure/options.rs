@@ -98,7 +98,11 @@ impl Options {
                     options.unknown.push(name.to_owned());
                 }
                 _ if VARIABLES.contains(&name) && value.is_some() => {
-                    options.variables.insert(name.to_owned(), value_of()?);
+                    let value = value_of()?;
+                    if shlex::split(&value).is_none() {
+                        bail!("{word}: a quote is not closed");
+                    }
+                    options.variables.insert(name.to_owned(), value);
                 }
                 _ => bail!("unexpected option: {word}; ./configure --help lists what there is"),
             }
@@ -184,6 +188,7 @@ mod tests {
         check("--teapot", "unexpected option: --teapot;");
         check("teapot", "unexpected option: teapot;");
         check("CC", "unexpected option: CC;");
+        check("LDFLAGS='-L/x", "LDFLAGS='-L/x: a quote is not closed");
         check("TEAPOT=blue", "unexpected option: TEAPOT=blue;");
         check("--prefix", "--prefix needs a value");
         check("--program-prefix=x-", "--program-prefix=x-: programs find each other");

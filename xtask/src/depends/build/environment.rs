@@ -22,7 +22,7 @@ const SYSTEM_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin"
 /// Replaces a command's environment.
 pub(super) fn apply(command: &mut Command, options: &Options, package: &Planned, places: &Places) -> Result<()> {
     let recipe = &package.recipe;
-    let flags = flags(options, package, places);
+    let flags = flags(options, package, places)?;
     let stage = places.stage.join(PREFIX.trim_start_matches('/'));
     command.env_clear();
     for (name, value) in [
@@ -83,16 +83,16 @@ fn apply_cargo(
     if let (None, Some(user)) = (std::env::var_os("RUSTUP_HOME"), std::env::home_dir()) {
         command.env("RUSTUP_HOME", user.join(".rustup"));
     }
-    let (work, crates) = (places.work.display(), home.display());
     let host = &package.host;
     let linker = format!("CARGO_TARGET_{}_LINKER", host.rust.to_uppercase().replace('-', "_"));
     let (optimisation, debug) = if options.debug { ("0", "2") } else { ("3", "0") };
+    let maps = [(&places.work, mapped(package)), (&home, "/usr/src/cargo".to_owned())];
+    let rustflags = maps.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     for (name, value) in [
-        (
-            "RUSTFLAGS",
-            &format!("--remap-path-prefix={work}={} --remap-path-prefix={crates}=/usr/src/cargo", mapped(package)),
-        ),
-        ("CFLAGS", &format!("{flags} -ffile-prefix-map={crates}=/usr/src/cargo")),
+        // Not RUSTFLAGS, which is split at spaces, quotes or not.
+        ("CARGO_ENCODED_RUSTFLAGS", &rustflags.join("\x1f")),
+        ("CFLAGS", &format!("{flags} {}", prefix_map(&home, "/usr/src/cargo")?)),
+        ("CC_SHELL_ESCAPED_FLAGS", &"1".to_owned()),
         ("RUST_TARGET", &host.rust),
         (&linker, &host.cc),
         ("CARGO_BUILD_JOBS", &options.jobs.to_string()),
@@ -120,10 +120,18 @@ fn search_path(package: &Planned, places: &Places) -> String {
     dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(":")
 }
 
-fn flags(options: &Options, package: &Planned, places: &Places) -> String {
+fn flags(options: &Options, package: &Planned, places: &Places) -> Result<String> {
     let host = &package.host;
     let base = if options.debug { &host.debug_flags } else { &host.flags };
-    format!("{base} -ffile-prefix-map={}={}", places.work.display(), mapped(package))
+    Ok(format!("{base} {}", prefix_map(&places.work, &mapped(package))?))
+}
+
+/// The compiler's flag for a path that is not to be in what it makes, as one word of a shell: CMake and the `cc` crate
+/// pass flags through one.
+fn prefix_map(from: &Path, to: &str) -> Result<String> {
+    let flag = format!("-ffile-prefix-map={}={to}", from.display());
+    let quoted = shlex::try_quote(&flag).with_context(|| format!("cannot build in {}", from.display()))?;
+    Ok(quoted.into_owned())
 }
 
 /// What the directory of a build is called in what it makes.
