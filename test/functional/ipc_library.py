@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 
@@ -118,7 +119,7 @@ def run(t):
         described = [file.read_text().split("\n", 1)[1] for file in (there.pc, prefix / "lib/pkgconfig/libmultiprocess.pc")]
         equal(described[1], described[0], "the .pc files but for their first lines")
         form = t.directory / "tip-depends"
-        words = command("pkg-config", "--cflags", "--libs", "libmultiprocess", env=environment).split()
+        words = shlex.split(command("pkg-config", "--cflags", "--libs", "libmultiprocess", env=environment))
         command("cc", *STRICT, EXAMPLE, "-o", form, *words)
         forms.append((form, environment))
 

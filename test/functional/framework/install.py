@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -52,7 +53,7 @@ class Installation:
 
     def pkg_config(self, *words):
         """What pkg-config says, as words."""
-        return run("pkg-config", *words, env=self.environment).split()
+        return shlex.split(run("pkg-config", *words, env=self.environment))
 
     @property
     def schemadir(self):
