@@ -128,7 +128,12 @@ fn derive(passphrase: &str, salt: &[u8], rounds: u32) -> (MasterKey, [u8; 16]) {
 fn measure_rounds(passphrase: &str, salt: &[u8]) -> u32 {
     let start = Instant::now();
     derive(passphrase, salt, MIN_ROUNDS);
-    let elapsed = start.elapsed().max(Duration::from_micros(1));
+    rounds_for(start.elapsed())
+}
+
+/// Returns the number of rounds for a machine that takes so long for [`MIN_ROUNDS`].
+fn rounds_for(elapsed: Duration) -> u32 {
+    let elapsed = elapsed.max(Duration::from_micros(1));
     let scaled = f64::from(MIN_ROUNDS) * TARGET_DERIVATION.as_secs_f64() / elapsed.as_secs_f64();
     (scaled as u32).max(MIN_ROUNDS)
 }
@@ -172,6 +177,40 @@ mod tests {
         assert_eq!(stored.open("right").as_deref(), Some(&*master));
         assert_ne!(stored.open("wrong").as_deref(), Some(&*master));
         assert!(stored.rounds >= MIN_ROUNDS);
+    }
+
+    #[test]
+    fn records_of_another_kind_do_not_open() {
+        let master = random_master_key();
+        let open = |salt: &[u8], rounds: u32, method: u32| {
+            let (key, iv) = derive("right", salt, rounds);
+            let encrypted = encrypt(&key, &iv, &master[..]);
+            let record = StoredMasterKey { encrypted, salt: salt.to_vec(), method, rounds, other: Vec::new() };
+            record.open("right").is_some_and(|opened| *opened == *master)
+        };
+        assert!(open(&[1; SALT_SIZE], 1, 0));
+        assert!(!open(&[1; SALT_SIZE], 1, 1), "another method");
+        assert!(!open(&[1; SALT_SIZE], 0, 0), "no round");
+        assert!(!open(&[1; SALT_SIZE - 1], 1, 0), "a short salt");
+    }
+
+    #[test]
+    fn faster_machines_do_more_rounds() {
+        assert_eq!(rounds_for(Duration::from_millis(10)), 250_000);
+        assert_eq!(rounds_for(Duration::from_millis(50)), 50_000);
+        assert_eq!(rounds_for(Duration::from_secs(1)), MIN_ROUNDS);
+        assert_eq!(rounds_for(Duration::ZERO), 2_500_000_000);
+    }
+
+    /// What `openssl enc -aes-256-cbc` makes of it.
+    #[test]
+    fn secrets_are_encrypted_as_core_does() {
+        let secret = SecretKey::from_slice(&[1; 32]).unwrap();
+        let public = secret.public_key(&Secp256k1::new()).serialize();
+        let master = MasterKey::new(|key| key.fill(7));
+        let expected =
+            "08bc78e4d4f8d115360ed4efd68d78208ca4685b683d28484bba5f2f21738ae7ebeb53a46bdfd4acb8753613521533e1";
+        assert_eq!(encrypt_secret(&master, &public, &secret), Vec::from_hex(expected).unwrap());
     }
 
     #[test]

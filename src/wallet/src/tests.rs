@@ -3,6 +3,7 @@
 mod behind;
 mod contract;
 mod draft;
+mod encryption;
 mod fake;
 mod follow;
 mod history;
