@@ -146,7 +146,7 @@ mod tests {
     use capnp::any_pointer;
     use capnp::message::ReaderOptions;
     use capnp::serialize::read_message;
-    use capnp_rpc::rpc_capnp::payload;
+    use capnp_rpc::rpc_capnp::{exception, payload};
 
     use super::*;
     use crate::outgoing::Queued;
@@ -209,6 +209,88 @@ mod tests {
                 check(false, &"x".repeat(length), first);
             }
         }
+    }
+
+    #[test]
+    fn several_fields_of_a_struct_are_attached_in_any_order() {
+        for first in (1..40).chain([1000]) {
+            let mut envelope = envelope(true, first);
+            content(&mut envelope).init_as::<context::Builder<'_>>();
+            // A struct with data before its pointers: `reason` is the first of them, `trace` the second.
+            content(&mut envelope).init_as::<exception::Builder<'_>>().set_type(exception::Type::Overloaded);
+            let field = |slot, text: &str| Attachment { slot, bytes: Bytes::from(text.to_owned()), text: true };
+            let attachments = vec![field(1, "where it came from"), field(0, "why")];
+            let patches = tie(&envelope, &attachments).unwrap().unwrap();
+            let sent = Queued::attached(Rc::new(envelope), patches, attachments).to_vec();
+            let read = read_message(sent.as_slice(), ReaderOptions::new()).unwrap();
+            let message::Call(call) = read.get_root::<message::Reader<'_>>().unwrap().which().unwrap() else {
+                panic!("not a call")
+            };
+            let content = call.unwrap().get_params().unwrap().get_content();
+            let exception: exception::Reader<'_> = content.get_as().unwrap();
+            assert_eq!(exception.get_type().unwrap(), exception::Type::Overloaded);
+            assert_eq!(exception.get_reason().unwrap(), "why");
+            assert_eq!(exception.get_trace().unwrap(), "where it came from");
+        }
+    }
+
+    #[test]
+    fn a_list_holds_less_than_half_a_gibibyte() {
+        assert!(Attachment::fits(0));
+        assert!(Attachment::fits((1 << 29) - 1));
+        assert!(!Attachment::fits(1 << 29));
+        assert!(!Attachment::fits(usize::MAX));
+    }
+
+    /// A pointer to a struct: words between the pointer and the struct, words of data, pointers.
+    fn structure(offset: i32, data: u64, pointers: u64) -> u64 {
+        u64::from((offset as u32) << 2) | data << 32 | pointers << 48
+    }
+
+    /// A pointer to a word of a segment; to one of two words that describe the object if `double`.
+    fn far(segment: u64, word: u64, double: bool) -> u64 {
+        2 | u64::from(double) << 2 | word << 3 | segment << 32
+    }
+
+    /// Looks for a pointer of the struct that the word at `from` leads to. Words that are not given are zero.
+    fn found(words: &[(usize, usize, u64)], from: (usize, usize), slot: u16) -> Option<(usize, usize)> {
+        let mut segments = [[0; 12 * WORD]; 3];
+        for (segment, word, value) in words {
+            segments[*segment][word * WORD..][..WORD].copy_from_slice(&value.to_le_bytes());
+        }
+        let segments: Vec<&[u8]> = segments.iter().map(|segment| &segment[..]).collect();
+        let place = pointer_of(&segments, Place { segment: from.0, word: from.1 }, slot)?;
+        Some((place.segment, place.word))
+    }
+
+    /// The encoding's specification says where each of them leads.
+    #[test]
+    fn pointers_are_followed_across_segments() {
+        let near = [(0, 1, structure(2, 1, 2))];
+        assert_eq!(found(&near, (0, 1), 0), Some((0, 5)));
+        assert_eq!(found(&near, (0, 1), 1), Some((0, 6)));
+        assert_eq!(found(&near, (0, 1), 2), None, "the struct has two pointers");
+        assert_eq!(found(&[(1, 9, structure(-4, 2, 1))], (1, 9), 0), Some((1, 8)), "backwards");
+        assert_eq!(found(&[(0, 0, far(1, 3, false)), (1, 3, structure(1, 1, 1))], (0, 0), 0), Some((1, 6)));
+        let double = [(0, 2, far(1, 4, true)), (1, 4, far(2, 5, false)), (1, 5, structure(0, 1, 2))];
+        assert_eq!(found(&double, (0, 2), 0), Some((2, 6)));
+        assert_eq!(found(&double, (0, 2), 1), Some((2, 7)));
+        assert_eq!(found(&double, (0, 2), 2), None);
+    }
+
+    #[test]
+    fn what_leads_to_no_struct_is_not_followed() {
+        let check = |pointer: u64| assert_eq!(found(&[(0, 0, pointer)], (0, 0), 0), None, "{pointer:x}");
+        check(0);
+        check(structure(0, 1, 1) | LIST);
+        check(structure(0, 1, 1) | KIND);
+        check(structure(-3, 1, 1));
+        check(far(1, 3, false));
+        check(far(1, 3, true));
+        check(far(3, 0, false));
+        check(far(1, 12, false));
+        assert_eq!(found(&[], (0, 12), 0), None);
+        assert_eq!(found(&[], (3, 0), 0), None);
     }
 
     #[test]
