@@ -88,8 +88,8 @@ impl Manager {
 
     /// Scripts of one index; none if it is out of range.
     pub(crate) fn scripts_at(&self, index: i32) -> &[ScriptBuf] {
-        let offset = usize::try_from(index - self.record.range_start);
-        offset.ok().and_then(|offset| self.scripts.get(offset)).map_or(&[], Vec::as_slice)
+        let offset = index.checked_sub(self.record.range_start).and_then(|offset| usize::try_from(offset).ok());
+        offset.and_then(|offset| self.scripts.get(offset)).map_or(&[], Vec::as_slice)
     }
 
     /// Computes what it takes to have `size` addresses ahead of `next_index`, or `range_end` if that is more. The
@@ -140,5 +140,56 @@ impl Manager {
     pub(crate) fn expanded(&self, secp: &Secp256k1<All>, index: i32) -> Option<Expanded> {
         let index = u32::try_from(index).ok()?;
         self.descriptor().expand(secp, index, &self.cache, &|_| None, &mut Cache::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::Network;
+
+    use super::*;
+
+    const XPUB: &str = "tpubD6NzVbkrYhZ4WaWSyoBvQwbpLkojyoTZPRsgXELWz3Popb3qkjcJyJUGLnL4qHHoQvao8ESaAstxYSnhyswJ76uZPStJRJCTKvosUCJZL5B";
+
+    /// A manager without keys that has so many addresses ahead.
+    fn manager(descriptor: &str, ahead: i32) -> Manager {
+        let descriptor = Descriptor::parse_stored(&descriptor.replace("XPUB", XPUB), Network::Regtest).unwrap();
+        let (next_index, range_end) = (5, 5 + ahead);
+        let record = DescriptorRecord { descriptor, creation_time: 0, next_index, range_start: 0, range_end };
+        Manager::new(record.descriptor.id(), record)
+    }
+
+    #[test]
+    fn addresses_need_keys_or_what_is_derived_already() {
+        assert!(manager("wpkh(XPUB/*)", 0).can_get_addresses(), "derived from the public key");
+        assert!(!manager("wpkh(XPUB/7)", 0).can_get_addresses(), "one address, which anyone may know");
+        assert!(!manager("combo(XPUB/*)", 0).can_get_addresses(), "of no single kind");
+        let hardened = |ahead| manager("wpkh(XPUB/*h)", ahead);
+        assert!(!hardened(0).can_get_addresses());
+        assert!(hardened(1).can_get_addresses());
+        let secret = SecretKey::from_slice(&[1; 32]).unwrap();
+        let public = PublicKey::new(secret.public_key(&Secp256k1::new()));
+        let (mut plain, mut encrypted) = (hardened(0), hardened(0));
+        assert!(!plain.has_private_keys());
+        plain.keys.insert(public, secret);
+        encrypted.encrypted.insert(public, vec![1]);
+        for manager in [plain, encrypted] {
+            assert!(manager.has_private_keys() && manager.can_get_addresses());
+        }
+    }
+
+    #[test]
+    fn addresses_ahead_are_those_after_the_next_one() {
+        assert_eq!(manager("wpkh(XPUB/*)", 3).keypool_size(), 3);
+        let mut manager = manager("wpkh(XPUB/*)", 0);
+        let script = |byte: u8| vec![ScriptBuf::from_bytes(vec![byte])];
+        manager.record.range_start = 3;
+        manager.scripts = vec![script(3), script(4)];
+        assert_eq!(manager.scripts_at(3), script(3));
+        assert_eq!(manager.scripts_at(4), script(4));
+        for outside in [i32::MIN, -3, 0, 2, 5, i32::MAX] {
+            assert!(manager.scripts_at(outside).is_empty(), "{outside}");
+        }
+        assert_eq!(manager.next_unexpanded(), 5);
     }
 }

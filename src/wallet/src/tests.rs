@@ -11,6 +11,7 @@ mod keys;
 mod resend;
 mod signing;
 mod spend;
+mod track;
 
 use std::sync::Arc;
 use std::thread;

@@ -23,6 +23,7 @@ enum Event {
     Removed(Transaction),
     Connected(ConnectedBlock),
     Disconnected(ConnectedBlock),
+    Flushed,
 }
 
 #[derive(Default)]
@@ -211,6 +212,11 @@ impl FakeChain {
         inner.blocks.iter().take(height as usize + 1).rev().map(Block::block_hash).collect()
     }
 
+    /// Says that the chain is on disk up to here.
+    pub(super) fn flush(&self) {
+        self.inner().events.push(Event::Flushed);
+    }
+
     /// Loses the mempool without a word.
     pub(super) fn empty_mempool(&self) {
         self.inner().mempool.clear();
@@ -264,6 +270,7 @@ impl FakeChain {
                     Event::Removed(tx) => subscriber.transaction_removed(tx.clone(), MempoolRemovalReason::Conflict, 0),
                     Event::Connected(block) => subscriber.block_connected(block.clone()),
                     Event::Disconnected(block) => subscriber.block_disconnected(block.clone()),
+                    Event::Flushed => subscriber.chain_state_flushed(Vec::new()),
                 };
                 errors.extend(taken.err().map(|error| error.to_string()));
             }

@@ -1,9 +1,12 @@
 //! Transactions over time: conflicts, reorganisations, restarts, and how all that is shown.
 
 use bitcoin::{ScriptBuf, Transaction, TxOut};
+use interfaces::Chain;
 use serde_json::{Value, json};
 
 use super::{AWAY, Bench};
+use crate::state::Tip;
+use crate::wallet::follow::locator_of;
 
 /// Returns a transaction that spends one input of another, to nobody. Its signatures are for another transaction; blocks
 /// of the fake chain do not mind.
@@ -35,6 +38,8 @@ fn a_payment_stays_conflicted_until_the_first_block_against_it_is_gone() {
     bench.chain.deliver();
     assert_eq!(confirmations(&bench, &payment), json!(-1), "the first block is still there");
     bench.chain.undo(false);
+    // Another block in its place has nothing against the payment.
+    bench.chain.mine_with(AWAY, Vec::new());
     bench.chain.deliver();
     assert_eq!(confirmations(&bench, &payment), json!(0));
 }
@@ -57,6 +62,7 @@ fn what_spends_from_a_conflicted_payment_is_conflicted_with_it() {
     assert_eq!(bench.balances("w")[0], "0.00000000");
     bench.chain.undo(false);
     bench.chain.undo(false);
+    (0..3).for_each(|_| bench.chain.mine_with(AWAY, Vec::new()));
     bench.chain.deliver();
     for tx in [parent, child] {
         assert_eq!(confirmations(&bench, tx), json!(0));
@@ -168,4 +174,108 @@ fn a_block_that_leaves_the_chain_while_the_wallet_is_opened_confirms_nothing() {
         bench.wallet("w").state().commit(vec![crate::records::Change::BestBlock(known)]).unwrap();
         bench.restart(&["w"]);
     });
+}
+
+#[test]
+fn a_payment_is_untrusted_while_another_takes_its_place_in_the_mempool() {
+    let bench = Bench::with_coins(1);
+    let txid = bench.call("w", "sendtoaddress", json!([AWAY, 1]));
+    let payment = bench.chain.mempool().remove(0);
+    let other = spending(&payment, 0);
+    let shown = || {
+        let shown = bench.call("w", "gettransaction", json!([txid]));
+        (shown["trusted"].clone(), shown["mempoolconflicts"].clone())
+    };
+    bench.chain.deliver();
+    assert_eq!(shown(), (json!(true), json!([])));
+    bench.chain.replace(&other);
+    assert_eq!(shown(), (json!(false), json!([other.compute_txid().to_string()])));
+    bench.chain.replace(&payment);
+    assert_eq!(shown(), (json!(true), json!([])));
+    // A block that has the other one settles it.
+    bench.chain.replace(&other);
+    bench.mine(1, AWAY);
+    let settled = bench.call("w", "gettransaction", json!([txid]));
+    assert_eq!((&settled["confirmations"], &settled["mempoolconflicts"]), (&json!(-1), &json!([])));
+    assert_eq!(settled["walletconflicts"], json!([other.compute_txid().to_string()]));
+}
+
+#[test]
+fn blocks_are_shown_with_their_time() {
+    let mut bench = Bench::with_coins(1);
+    let txid = bench.call("w", "sendtoaddress", json!([AWAY, 1]));
+    bench.mine(1, AWAY);
+    let block = bench.chain.status().unwrap().tip;
+    for _ in 0..2 {
+        let shown = bench.call("w", "gettransaction", json!([txid]));
+        assert_eq!(shown["blocktime"], json!(block.time));
+        assert_eq!((&shown["blockheight"], &shown["blockhash"]), (&json!(102), &json!(block.hash.to_string())));
+        bench.restart(&["w"]);
+    }
+    // A block that the wallet never met is asked for.
+    bench.wallet("w").state().block_times.clear();
+    assert_eq!(bench.call("w", "gettransaction", json!([txid]))["blocktime"], json!(block.time));
+}
+
+#[test]
+fn a_conflicted_payment_to_oneself_is_received_by_nobody() {
+    let bench = Bench::with_coins(1);
+    let own = bench.address("w", "bech32");
+    let txid = bench.call("w", "sendtoaddress", json!([own, 1]));
+    let payment = bench.chain.mempool().remove(0);
+    let sides = || {
+        let shown = bench.call("w", "gettransaction", json!([txid]));
+        let details = shown["details"].as_array().unwrap().clone();
+        details.iter().map(|entry| entry["category"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sides(), ["send", "receive"]);
+    bench.chain.empty_mempool();
+    bench.chain.mine_with(AWAY, vec![spending(&payment, 0)]);
+    bench.chain.deliver();
+    assert_eq!(sides(), ["send"]);
+}
+
+#[test]
+fn how_far_the_chain_was_followed_is_recorded() {
+    let bench = Bench::with_coins(1);
+    let own = bench.address("w", "bech32");
+    let recorded = || bench.wallet("w").state().best_block.first().copied();
+    let tip = || Some(bench.chain.status().unwrap().tip.hash);
+    bench.mine(1, &own);
+    assert_eq!(recorded(), tip(), "the block has a transaction of the wallet");
+    bench.mine(1, AWAY);
+    assert_ne!(recorded(), tip(), "nothing happened");
+    bench.chain.flush();
+    bench.chain.deliver();
+    assert_eq!(recorded(), tip());
+    // Every 144 blocks, whatever is in them.
+    bench.mine(144 - 103, AWAY);
+    assert_eq!(recorded(), tip());
+    bench.mine(1, AWAY);
+    bench.call("w", "unloadwallet", Value::Null);
+    bench.call("", "loadwallet", json!(["w"]));
+    assert_eq!(recorded(), tip());
+}
+
+#[test]
+fn a_locator_starts_where_the_wallet_is() {
+    let bench = Bench::new();
+    bench.mine(199, AWAY);
+    let chain = &*bench.chain;
+    let hash = |height: u32| chain.block_at(height).unwrap().unwrap().hash;
+    let check = |height: u32, expected: &[u32]| {
+        let locator = locator_of(chain, Tip { hash: hash(height), height }).unwrap();
+        let heights: Vec<u32> =
+            locator.into_iter().map(|hash| chain.find_block(hash).unwrap().unwrap().height).collect();
+        assert_eq!(heights, expected, "at {height}");
+    };
+    let top: Vec<u32> = (189..=199).rev().chain([188, 186, 182, 174, 158, 126, 62, 0]).collect();
+    check(199, &top);
+    check(195, &top[4..]);
+    check(188, &top[11..]);
+    check(187, &[187, 186, 182, 174, 158, 126, 62, 0]);
+    check(158, &[158, 126, 62, 0]);
+    check(157, &[157, 126, 62, 0]);
+    check(1, &[1, 0]);
+    check(0, &[0]);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bitcoin::Txid;
 use serde_json::{Value, json};
 
-use super::{AWAY, Bench};
+use super::{AWAY, Bench, eventually};
 use crate::resend::next_resend;
 use crate::wallet::Wallet;
 
@@ -96,4 +96,17 @@ fn nothing_is_offered_while_the_node_or_the_wallet_is_not_there() {
     assert_eq!(offered(&bench, &wallet), [payment]);
     bench.call("w", "unloadwallet", Value::Null);
     assert_eq!(offered(&bench, &wallet), []);
+}
+
+#[test]
+fn payments_are_offered_by_the_clock_alone() {
+    let bench = Bench::with_coins(1);
+    let payment = pay(&bench, 1);
+    bench.chain.mine_with(AWAY, Vec::new());
+    bench.chain.deliver();
+    let wallet = bench.wallet("w");
+    age(&wallet, payment, HOUR);
+    bench.chain.take_offers();
+    wallet.next_resend.store(common::clock::now(), Ordering::SeqCst);
+    eventually("the payment is offered", || bench.chain.take_offers() == [payment]);
 }

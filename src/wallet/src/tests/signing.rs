@@ -1,5 +1,6 @@
 //! Signing what more than a key guards, and keys that are not there.
 
+use bitcoin::{Sequence, Transaction, TxIn, absolute, transaction};
 use serde_json::{Value, json};
 
 use super::follow::{XPRV, checked};
@@ -61,6 +62,36 @@ fn a_coin_is_not_spent_before_its_time() {
     assert_eq!(signed("after(1000)").unwrap_err(), "Signing transaction failed");
     // Nothing is said of how long the coin has been there.
     assert_eq!(signed("older(10)").unwrap_err(), "Signing transaction failed");
+}
+
+/// BIP65, BIP68 and BIP112: the transaction itself has to say that it can wait.
+#[test]
+fn times_are_signed_for_by_transactions_that_respect_them() {
+    let check = |condition: &str, version: i32, sequence: u32, lock_time: u32, expected: bool| {
+        let bench = with_coin_on(&format!("wsh(and_v(v:pk({XPRV}/0),{condition}))"));
+        let wallet = bench.wallet("w");
+        let state = wallet.state();
+        let (outpoint, output) = state.outputs.iter().next().unwrap();
+        let tx = Transaction {
+            version: transaction::Version(version),
+            lock_time: absolute::LockTime::from_consensus(lock_time),
+            input: vec![TxIn { previous_output: *outpoint, sequence: Sequence(sequence), ..TxIn::default() }],
+            output: vec![output.clone()],
+        };
+        let signed = state.sign(&tx, std::slice::from_ref(output));
+        assert_eq!(signed.is_some(), expected, "{condition}, {version}, {sequence:x}, {lock_time}");
+    };
+    check("older(10)", 2, 10, 0, true);
+    check("older(10)", 3, 11, 0, true);
+    check("older(10)", 2, 9, 0, false);
+    check("older(10)", 1, 10, 0, false);
+    check("older(10)", 2, 0xffff_fffd, 0, false);
+    check("older(10)", 2, 10 | 1 << 22, 0, false);
+    check("after(500)", 2, 0xffff_fffd, 500, true);
+    check("after(500)", 1, 0, 501, true);
+    check("after(500)", 2, 0xffff_fffd, 499, false);
+    check("after(500)", 2, 0xffff_ffff, 500, false);
+    check("after(500)", 2, 0, 1_700_000_000, false);
 }
 
 #[test]

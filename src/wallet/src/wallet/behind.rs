@@ -94,12 +94,17 @@ impl Wallet {
     }
 }
 
+/// Returns the time to wait before the attempt after one that was preceded by `pause`.
+fn next_pause(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
+}
+
 /// Tries until the wallet follows again, or is closed.
 fn retry(wallet: &Weak<Wallet>) {
     let mut pause = FIRST_PAUSE;
     loop {
         thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = next_pause(pause);
         let Some(wallet) = wallet.upgrade().filter(|wallet| !wallet.closed.load(Ordering::SeqCst)) else { return };
         // A panic must not end the attempts.
         let result = catch_unwind(AssertUnwindSafe(|| wallet.catch_up_again()))
@@ -114,5 +119,17 @@ fn retry(wallet: &Weak<Wallet>) {
             info!("[{}] has caught up and follows the chain again", wallet.name);
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_become_rarer_up_to_a_limit() {
+        let pauses = std::iter::successors(Some(FIRST_PAUSE), |pause| Some(next_pause(*pause)));
+        let seconds: Vec<u64> = pauses.take(7).map(|pause| pause.as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
     }
 }

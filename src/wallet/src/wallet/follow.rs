@@ -174,7 +174,7 @@ impl Wallet {
 }
 
 /// Returns a locator that starts at `tip`, from the node's, which starts at the node's tip.
-fn locator_of(chain: &dyn Chain, tip: Tip) -> Result<Vec<BlockHash>> {
+pub(crate) fn locator_of(chain: &dyn Chain, tip: Tip) -> Result<Vec<BlockHash>> {
     let (status, node) = (chain.status()?, chain.tip_locator()?);
     let mut locator = vec![tip.hash];
     if node.first() == Some(&tip.hash) {
