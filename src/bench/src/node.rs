@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// Longest a program may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest an answer may take.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_secs(600);
 /// Between two looks at something that is waited for.
 pub const GLANCE: Duration = Duration::from_millis(1);
 

@@ -23,9 +23,9 @@ const WALLETS: [(usize, &[u64]); 4] = [(100, &[5, 50]), (1_000, &[5, 500]), (10_
 /// Value of the first coin, satoshi.
 const COIN: u64 = 1_000_000;
 /// Coins that one transaction makes.
-const OUTPUTS: usize = 2_500;
+const OUTPUTS: usize = 2_000;
 /// Transactions in a block.
-const BLOCK: usize = 10;
+const BLOCK: usize = 2;
 /// Addresses that the coins are on.
 const ADDRESSES: usize = 100;
 /// Payments of each program; the middle one counts.
@@ -37,7 +37,8 @@ pub(super) fn run(programs: &[Program], table: &Table) -> Result<()> {
         for program in programs {
             let directory = Scratch::new(&format!("{}-payments-{coins}", program.name))?;
             // Nothing enters a mempool: a payment can be given up at once.
-            let options = ["-connect=0", "-fallbackfee=0.0002", "-walletbroadcast=0", "-rpcservertimeout=600"];
+            let options =
+                ["-connect=0", "-fallbackfee=0.0002", "-walletbroadcast=0", "-rpcservertimeout=600", "-keypool=100"];
             let node = Node::start(program, &directory, &options)?;
             scratch.push(directory);
             fund(&mut node.client()?, coins).with_context(|| format!("cannot fill {}'s wallet", program.name))?;
