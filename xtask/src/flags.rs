@@ -46,7 +46,7 @@ xflags::xflags! {
         cmd test {
             /// Install missing system packages without asking.
             optional --yes
-            /// Run all tests so many times; what fails once is a fault.
+            /// Run all tests so many times and say how often which failed; what fails once is a fault.
             optional --repeat count: u32
         }
         /// Run the functional tests against the built programs.

@@ -71,10 +71,10 @@ pub fn run(root: &Path, core: Option<&Path>, check: bool) -> Result<()> {
 /// Counts the document as a test.
 pub fn count(root: &Path) -> Count {
     match run(root, None, true) {
-        Ok(()) => Count { passed: 1, failed: 0 },
+        Ok(()) => Count::of_one(DOCUMENT, true),
         Err(error) => {
             eprintln!("{error:#}");
-            Count { passed: 0, failed: 1 }
+            Count::of_one(DOCUMENT, false)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::build;
-use super::test::{Count, capture};
+use super::test::{Count, Said, capture};
 
 /// The forms and the program that stands for each.
 pub(super) const FORMS: [(&str, &str); 2] = [("monolith", "bitcoind"), ("split", "bitcoin-node")];
@@ -36,20 +36,23 @@ pub fn run(root: &Path, form: Option<&str>, filters: &[String]) -> Result<Count>
     Ok(count)
 }
 
-/// `N passed, N failed, N skipped`
-fn of_runner(line: &str) -> Option<Count> {
-    let mut count = Count::default();
+/// `failed    1.2 s  node_options` and `N passed, N failed, N skipped`
+fn of_runner(line: &str) -> Option<Said> {
+    if let Some((_, name)) = line.strip_prefix("failed ").and_then(|rest| rest.split_once(" s  ")) {
+        return Some(Said::Failed(name.to_owned()));
+    }
+    let (mut passed, mut failed) = (0, 0);
     for part in line.split(", ") {
         let (number, what) = part.split_once(' ')?;
         let number: usize = number.parse().ok()?;
         match what {
-            "passed" => count.passed = number,
-            "failed" => count.failed = number,
+            "passed" => passed = number,
+            "failed" => failed = number,
             "skipped" => {}
             _ => return None,
         }
     }
-    Some(count)
+    Some(Said::Sum { passed, failed })
 }
 
 #[cfg(test)]
@@ -57,12 +60,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_runners_last_line_is_understood() {
-        let check = |line: &str, expected: Option<(usize, usize)>| {
-            assert_eq!(of_runner(line).map(|count| (count.passed, count.failed)), expected, "{line}");
-        };
-        check("12 passed, 1 failed, 3 skipped", Some((12, 1)));
-        check("12 passed, 0 failed", Some((12, 0)));
+    fn the_runners_lines_are_understood() {
+        let check = |line: &str, expected: Option<Said>| assert_eq!(of_runner(line), expected, "{line}");
+        check("12 passed, 1 failed, 3 skipped", Some(Said::Sum { passed: 12, failed: 1 }));
+        check("12 passed, 0 failed", Some(Said::Sum { passed: 12, failed: 0 }));
+        check("failed    1.2 s  node_options", Some(Said::Failed("node_options".to_owned())));
         check("passed    1.2 s  node_options", None);
         check("", None);
     }

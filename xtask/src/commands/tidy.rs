@@ -24,10 +24,7 @@ pub fn count(root: &Path) -> Count {
     let mut count = Count::default();
     for (name, rule) in RULES {
         let problems = tidy::broken(root, rule);
-        match problems.is_empty() {
-            true => count.passed += 1,
-            false => count.failed += 1,
-        }
+        count += Count::of_one(&format!("tidy: {name}"), problems.is_empty());
         println!("tidy: {name}: {}", if problems.is_empty() { "ok" } else { "BROKEN" });
         for problem in problems {
             println!("  {problem}");

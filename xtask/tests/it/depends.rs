@@ -307,8 +307,10 @@ fn two_runs_at_once_build_once() {
 fn two_clones_share_a_cache() {
     let (one, mut two) = (Clone::new(), Clone::new());
     for clone in [&one, &two] {
-        let install =
-            format!("echo base >> \"{}\"; mkdir -p \"$STAGE\"/share; echo x > \"$STAGE\"/share/base", one.log().display());
+        let install = format!(
+            "echo base >> \"{}\"; mkdir -p \"$STAGE\"/share; echo x > \"$STAGE\"/share/base",
+            one.log().display()
+        );
         clone.recipe("base", &format!("install = '{install}'"));
     }
     two.options.cache = one.options.cache.clone();
@@ -489,7 +491,10 @@ fn a_build_script_gets_its_package_and_leaves_the_others() {
 fn a_prefix_follows_its_options_and_leaves_other_files_alone() {
     let mut clone = Clone::new();
     clone.simple("base", &[], "x");
-    clone.recipe("split", "when = [\"multiprocess\"]\ninstall = 'mkdir -p \"$STAGE\"/bin; echo x > \"$STAGE\"/bin/split'");
+    clone.recipe(
+        "split",
+        "when = [\"multiprocess\"]\ninstall = 'mkdir -p \"$STAGE\"/bin; echo x > \"$STAGE\"/bin/split'",
+    );
     clone.options.set("MULTIPROCESS", "1").unwrap();
     let prefix = clone.install();
     assert!(Manifest::load(&prefix).unwrap().expect("a manifest").multiprocess);
