@@ -4,28 +4,13 @@
 """
 
 import json
-import os
-import pathlib
 import subprocess
 
+from framework.programs import Core
 from framework.scenario import main
 from framework.util import check, equal, wait_until
 
 PASSPHRASE = "correct horse"
-
-
-class Core:
-    """Core's programs in place of ours."""
-
-    split, node_name = False, "bitcoind"
-
-    def __init__(self, directory, node="bitcoind"):
-        self.directory = pathlib.Path(directory)
-        self.node = [str(self.directory / node)]
-
-    def path(self, name):
-        """A program of Core's."""
-        return self.directory / name
 
 
 def sorted_by(entries, *keys):
@@ -92,8 +77,8 @@ def work(node):
 
 
 def run(t):
-    directory = os.environ.get("BITCOIN_CORE")
-    if not directory:
+    directory = Core.directory_given()
+    if directory is None:
         t.skip("BITCOIN_CORE does not say where Core's programs are")
     ours, node = t.programs, t.node()
 

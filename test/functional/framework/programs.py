@@ -55,3 +55,22 @@ class Programs:
         if not path.exists():
             path = pathlib.Path(self.node[0]).resolve().parent / name
         return path if path.exists() else None
+
+
+class Core:
+    """Bitcoin Core's programs in place of ours. `BITCOIN_CORE` names the directory that they are in."""
+
+    split, node_name = False, "bitcoind"
+
+    def __init__(self, directory, node="bitcoind"):
+        self.directory = pathlib.Path(directory)
+        self.node = [str(self.directory / node)]
+
+    @staticmethod
+    def directory_given():
+        """The directory that `BITCOIN_CORE` names, or `None`."""
+        return os.environ.get("BITCOIN_CORE") or None
+
+    def path(self, name):
+        """A program of Core's."""
+        return self.directory / name
