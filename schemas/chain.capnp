@@ -31,6 +31,8 @@ interface Chain $Proxy.wrap("Chain") {
     abortNode @18 (context :Proxy.Context, message :Text) -> ();
     bumpFees @19 (context :Proxy.Context, txids :List(Data), rate :UInt64) -> (result :BumpFees);
     exceedsClusterLimits @20 (context :Proxy.Context, transaction :Data) -> (result :Bool);
+    initWarning @21 (context :Proxy.Context, message :Text) -> ();
+    raiseWarning @22 (context :Proxy.Context, message :Text) -> (result :Common.Subscription);
 }
 
 interface ChainNotifications $Proxy.wrap("ChainNotifications") {

@@ -17,6 +17,7 @@ interface WalletLoader $Proxy.wrap("WalletLoader") {
     listWalletDir @8 (context :Proxy.Context) -> (result :List(Text));
     setMockTime @9 (context :Proxy.Context, time :Int64, hasTime :Bool) -> ();
     stop @10 (context :Proxy.Context) -> ();
+    reopenLog @11 (context :Proxy.Context) -> ();
 }
 
 interface Wallet $Proxy.wrap("Wallet") {

@@ -28,6 +28,11 @@ def follows(wallet):
     return "warnings" not in wallet.getwalletinfo()
 
 
+def warned_of(node):
+    """What the node shows of wallets."""
+    return [warning for warning in node.rpc.getblockchaininfo()["warnings"] if warning.startswith("wallet ")]
+
+
 def replaced_meanwhile(t):
     """A payment that leaves the mempool while the wallet is behind counts no longer."""
     t.step("a payment that is replaced meanwhile")
@@ -103,6 +108,9 @@ def run(t):
         behind = info["lastprocessedblock"]["height"]
         check(behind < node.rpc.getblockcount(), f"{behind}, which could not be written, is not the last block")
         fails(-4, re.compile("the wallet is behind the chain"), wallet.sendtoaddress, FOREIGN, 1)
+        shown = f'wallet "w": {info["warnings"][0]}'
+        wait_until(lambda: shown in node.rpc.getnetworkinfo()["warnings"], "the node shows the warning")
+        contains(node.log_text(), f"[warning] {shown}\n")
         if reorganise:
             node.rpc.invalidateblock(node.rpc.getblockhash(behind - 1))
             # Other blocks than those before, or they would be invalid already.
@@ -112,6 +120,7 @@ def run(t):
         tip = node.rpc.getbestblockhash()
         wait_until(lambda: follows(wallet) and wallet.getwalletinfo()["lastprocessedblock"]["hash"] == tip,
                    "the wallet has caught up", 60)
+        wait_until(lambda: not warned_of(node), "the node shows no warning any more")
         # A payment that the reorganisation took out of the chain is offered again, and confirms again.
         node.rpc.generatetoaddress(1, FOREIGN)
         node.sync()

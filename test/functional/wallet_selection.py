@@ -134,7 +134,7 @@ def run(t):
 
     t.step("-avoidpartialspends takes all coins of an address, or none")
     # -maxapsfee is what may be paid more for it; by default nothing, by -1 it is not even tried.
-    cases = (("-avoidpartialspends=0", 1), ("-avoidpartialspends", 2), ("-maxapsfee=0.01", 2), ("-maxapsfee=0.00000001", 1),
+    cases = (("-avoidpartialspends=0", 1), ("-avoidpartialspends", 2), ("-maxapsfee=0.0001", 2), ("-maxapsfee=0.00000001", 1),
              ("-maxapsfee=-1", 1))
     for option, inputs in cases:
         wallet = node.restart(option, "-walletbroadcast=0").wallet("w")

@@ -70,6 +70,7 @@ pub fn unlock(file: impl AsFd, start: i64, len: i64) -> io::Result<()> {
     Ok(())
 }
 
+#[allow(clippy::useless_conversion, reason = "off_t has 32 bits on some machines")]
 fn range(kind: libc::c_int, start: i64, len: i64) -> io::Result<libc::flock> {
     let out_of_range = || io::Error::from(io::ErrorKind::InvalidInput);
     Ok(libc::flock {

@@ -13,7 +13,8 @@ mod rate;
 mod sink;
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,11 +65,18 @@ impl Log for Backend {
             // The log crate does not know the function; the module is the nearest it does.
             record.module_path().unwrap_or_default(),
             name,
-            record.args().to_string(),
+            one_line(record.args().to_string()),
         ));
     }
 
     fn flush(&self) {}
+}
+
+/// Escapes line feeds within a text, which may come from a user, a file or a peer, so that nothing logged looks like two
+/// lines.
+fn one_line(text: String) -> String {
+    let line = text.trim_end_matches('\n');
+    if line.contains('\n') { line.replace('\n', "\\x0a") } else { text }
 }
 
 thread_local! {
@@ -103,16 +111,34 @@ pub fn start(options: &Options) -> Result<(), LoggingError> {
     sink().start(options)
 }
 
-/// Does everything a process needs in one call: install, categories, levels, and opening `file_name` (or what
-/// `-debuglogfile` says, if `None`).
-pub fn init(args: &Args, file_name: Option<&str>) -> Result<(), LoggingError> {
+/// Does everything that a helper process needs in one call: install, categories, levels, and opening a log of its own
+/// beside that of its parent ([`beside`]).
+pub fn init(args: &Args, process: &str) -> Result<(), LoggingError> {
     install();
     configure_categories(args)?;
-    let mut options = Options::from_args(args, CATEGORY_STATE.none_enabled());
-    if let (Some(name), Some(_)) = (file_name, &options.file) {
-        options.file = Some(args.net_datadir().join(name));
-    }
+    let mut options = options(args);
+    options.file = options.file.map(|file| beside(&file, process));
     start(&options)
+}
+
+/// Returns where a process logs whose parent logs to `file`: `wallet.log` beside `debug.log`, `node.wallet.log` beside
+/// `node.log`. What is no regular file, such as a pipe or /dev/null, takes the lines of both.
+fn beside(file: &Path, process: &str) -> PathBuf {
+    if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return file.to_owned();
+    }
+    let (stem, extension) = (file.file_stem().unwrap_or_default(), file.extension());
+    let mut name = OsString::new();
+    if stem != "debug" {
+        name.push(stem);
+        name.push(".");
+    }
+    name.push(process);
+    if let Some(extension) = extension {
+        name.push(".");
+        name.push(extension);
+    }
+    file.with_file_name(name)
 }
 
 /// Returns the options of the log, for [`start`].
@@ -204,4 +230,29 @@ fn write(entry: Entry) {
 // A panic while a line is written leaves at worst half a line behind.
 fn sink() -> MutexGuard<'static, Sink> {
     SINK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_process_logs_beside() {
+        let check = |file: &str, expected: &str| assert_eq!(beside(Path::new(file), "wallet"), Path::new(expected));
+        check("/d/regtest/debug.log", "/d/regtest/wallet.log");
+        check("/logs/debug.log", "/logs/wallet.log");
+        check("/logs/main.log", "/logs/main.wallet.log");
+        check("/logs/wallet.log", "/logs/wallet.wallet.log");
+        check("/logs/debug", "/logs/wallet");
+        check("/logs/main", "/logs/main.wallet");
+        check("/dev/null", "/dev/null");
+    }
+
+    #[test]
+    fn a_text_is_one_line() {
+        let check = |text: &str, expected: &str| assert_eq!(one_line(text.to_owned()), expected);
+        check("text", "text");
+        check("text\n", "text\n");
+        check("[a\n2026-01-01T00:00:00Z forged] text\n", "[a\\x0a2026-01-01T00:00:00Z forged] text");
+    }
 }

@@ -80,6 +80,13 @@ pub trait Chain: Send + Sync {
 
     /// Says whether the mempool would refuse a transaction only because too many are connected with it.
     fn exceeds_cluster_limits(&self, transaction: Transaction) -> Result<bool>;
+
+    /// Shows a warning to the user once, on standard error and in the node's log; may have several lines.
+    fn init_warning(&self, message: String) -> Result<()>;
+
+    /// Shows a warning as [`Chain::init_warning`] does, and under `warnings` of the node's RPC commands until the last
+    /// reference to the result is dropped.
+    fn raise_warning(&self, message: String) -> Result<Arc<dyn Subscription>>;
 }
 
 /// Receives the chain's events, one at a time and in order, on a thread of the sender's.

@@ -50,6 +50,9 @@ pub trait WalletLoader: Send + Sync {
 
     /// Writes everything to disk and closes all wallets. Idempotent; called at shutdown.
     fn stop(&self) -> Result<()>;
+
+    /// Opens the log file of the wallet's process anew at the next line, after it was moved away (SIGHUP).
+    fn reopen_log(&self) -> Result<()>;
 }
 
 /// One open wallet.

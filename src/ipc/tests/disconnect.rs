@@ -164,19 +164,20 @@ fn objects_of_a_lost_client_are_dropped() {
 }
 
 #[test]
-fn subscriptions_of_a_lost_client_are_cancelled() {
+fn subscriptions_and_warnings_of_a_lost_client_end() {
     let (link, loader, chain) = wallet_link(Some(Arc::new(|_, chain| {
         // Kept by nobody but the connection: leaks on purpose, as a crashed process would.
         std::mem::forget(chain.subscribe(Arc::new(testing::ChainRecorder::default()))?);
+        std::mem::forget(chain.raise_warning("behind".to_owned())?);
         Ok(Ok(String::new()))
     })));
     loader.execute_rpc(request("subscribe")).unwrap().unwrap();
-    assert_eq!(chain.subscriptions(), 1);
+    assert_eq!((chain.subscriptions(), chain.warnings().len()), (1, 1));
     let (done, wait) = channel();
     link.client.on_disconnect(move || done.send(()).unwrap());
     link.server.close();
     wait.recv_timeout(LIMIT).unwrap();
-    assert_eq!(chain.subscriptions(), 0);
+    assert_eq!((chain.subscriptions(), chain.warnings().len()), (0, 0));
 }
 
 #[test]

@@ -23,6 +23,7 @@ use kernel::{AcceptResult, CoinView};
 use crate::NodeContext;
 use crate::broadcast::{Refusal, broadcast};
 use crate::events::abort;
+use crate::ui;
 use bump_fees::bump_fees;
 use convert::{block_ref, coin, fee_rate, internal};
 
@@ -177,5 +178,15 @@ impl Chain for LocalChain {
     fn exceeds_cluster_limits(&self, transaction: Transaction) -> Result<bool> {
         let outcome = self.context.kernel.accept_transaction(&transaction, true).map_err(internal)?;
         Ok(matches!(outcome, AcceptResult::Rejected(rejection) if rejection.reason == "too-large-cluster"))
+    }
+
+    fn init_warning(&self, message: String) -> Result<()> {
+        ui::warning(&message);
+        Ok(())
+    }
+
+    fn raise_warning(&self, message: String) -> Result<Arc<dyn Subscription>> {
+        ui::warning(&message);
+        Ok(Arc::new(self.context.warnings.raise(&message)))
     }
 }

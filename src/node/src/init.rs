@@ -276,6 +276,9 @@ fn start(
         wallet: std::sync::RwLock::default(),
     });
     running.context = Some(context.clone());
+    if let Some(signals) = &running.signals {
+        signals.set_context(&context);
+    }
     clients.set_context(Some(context.clone()));
     let no_thread = |error: std::io::Error| format!("Cannot start a thread: {error}");
     if args.get_int("prune") == 0 {

@@ -27,18 +27,23 @@ pub(crate) fn init_message(text: &str) {
 
 /// Reports an error the program cannot go on from, on stderr and in the log.
 pub fn error(text: &str) {
-    log::error!("{text}");
+    lines(text).for_each(|line| log::error!("{line}"));
     common::console::stderr(format_args!("Error: {text}\n"));
 }
 
 /// Shows a text that is neither, on stderr and in the log.
 pub fn message(text: &str) {
-    log::info!("{text}");
+    lines(text).for_each(|line| log::info!("{line}"));
     common::console::stderr(format_args!("{text}\n"));
 }
 
 /// Reports something the user should look at, on stderr and in the log.
 pub fn warning(text: &str) {
-    log::warn!("{text}");
+    lines(text).for_each(|line| log::warn!("{line}"));
     common::console::stderr(format_args!("Warning: {text}\n"));
+}
+
+/// Returns what the log shows of a text: each line is an entry, so that none looks like the beginning of another one.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.is_empty())
 }

@@ -2,7 +2,10 @@
 //! because they hold until their cause is gone, and each cause has at most one.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use interfaces::Subscription;
 
 /// What the programs of a pre-release build always show.
 const PRE_RELEASE: &str = "This is a pre-release test build - use at your own risk - do not use for mining or merchant \
@@ -19,6 +22,8 @@ pub enum Cause {
     ClockOutOfSync,
     /// The program is a test build.
     PreReleaseBuild,
+    /// A wallet says what is wrong with it; the number tells such warnings apart.
+    Wallet(u64),
     /// The program is about to end because of an internal error.
     FatalInternalError,
 }
@@ -56,9 +61,32 @@ impl Warnings {
         self.by_cause.lock().unwrap_or_else(PoisonError::into_inner).remove(&cause).is_some()
     }
 
+    /// Puts a warning of a wallet in force until the result is dropped.
+    pub fn raise(self: &Arc<Self>, message: &str) -> Raised {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let cause = Cause::Wallet(NEXT.fetch_add(1, Ordering::Relaxed));
+        self.set(cause, message);
+        Raised { warnings: self.clone(), cause }
+    }
+
     /// Returns the messages in force.
     pub fn messages(&self) -> Vec<String> {
         self.by_cause.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// Keeps a warning in force.
+#[derive(Debug)]
+pub struct Raised {
+    warnings: Arc<Warnings>,
+    cause: Cause,
+}
+
+impl Subscription for Raised {}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.warnings.unset(self.cause);
     }
 }
 
@@ -76,5 +104,15 @@ mod tests {
         assert_eq!(warnings.messages(), ["look out", PRE_RELEASE, "gone"]);
         assert!(warnings.unset(Cause::UnknownNewRules));
         assert!(!warnings.unset(Cause::UnknownNewRules));
+    }
+    #[test]
+    fn raised_warnings_hold_as_long_as_they_are_kept() {
+        let warnings = Arc::new(Warnings::new());
+        let (first, second) = (warnings.raise("behind"), warnings.raise("behind"));
+        assert_eq!(warnings.messages(), [PRE_RELEASE, "behind", "behind"]);
+        drop(first);
+        assert_eq!(warnings.messages(), [PRE_RELEASE, "behind"]);
+        drop(second);
+        assert_eq!(warnings.messages(), [PRE_RELEASE]);
     }
 }

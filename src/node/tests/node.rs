@@ -63,6 +63,9 @@ impl WalletLoader for NoWallet {
     fn stop(&self) -> Result<()> {
         Ok(())
     }
+    fn reopen_log(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A running node.

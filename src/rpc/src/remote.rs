@@ -147,6 +147,9 @@ mod tests {
         fn stop(&self) -> Result<()> {
             Ok(())
         }
+        fn reopen_log(&self) -> Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

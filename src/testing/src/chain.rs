@@ -22,6 +22,7 @@ const SPACING: u32 = 600;
 pub struct FakeChain {
     state: Mutex<State>,
     events: Events<dyn ChainNotifications>,
+    warnings: Arc<Mutex<Vec<String>>>,
     on_abort: Mutex<Option<AbortHook>>,
 }
 
@@ -48,7 +49,12 @@ impl FakeChain {
             settings: BTreeSet::new(),
             aborted: None,
         };
-        let chain = FakeChain { state: Mutex::new(state), events: Events::new(), on_abort: Mutex::default() };
+        let chain = FakeChain {
+            state: Mutex::new(state),
+            events: Events::new(),
+            warnings: Arc::default(),
+            on_abort: Mutex::default(),
+        };
         for _ in 0..height {
             chain.mine();
         }
@@ -106,6 +112,11 @@ impl FakeChain {
     /// Number of subscriptions in force.
     pub fn subscriptions(&self) -> usize {
         self.events.subscribers()
+    }
+
+    /// The warnings in force; those of [`Chain::init_warning`] stay for good.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What [`Chain::abort_node`] was told, if it was called.
@@ -368,5 +379,30 @@ impl Chain for FakeChain {
 
     fn exceeds_cluster_limits(&self, transaction: Transaction) -> Result<bool> {
         Ok(transaction.output.is_empty())
+    }
+
+    fn init_warning(&self, message: String) -> Result<()> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        Ok(())
+    }
+
+    fn raise_warning(&self, message: String) -> Result<Arc<dyn Subscription>> {
+        self.init_warning(message.clone())?;
+        Ok(Arc::new(Raised { message, warnings: self.warnings.clone() }))
+    }
+}
+
+/// Keeps a warning of a fake chain in force.
+struct Raised {
+    message: String,
+    warnings: Arc<Mutex<Vec<String>>>,
+}
+
+impl Subscription for Raised {}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.retain(|warning| *warning != self.message);
     }
 }

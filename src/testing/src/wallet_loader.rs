@@ -116,4 +116,8 @@ impl WalletLoader for FakeWalletLoader {
         open.iter().for_each(|wallet| wallet.unload());
         Ok(())
     }
+
+    fn reopen_log(&self) -> Result<()> {
+        Ok(())
+    }
 }

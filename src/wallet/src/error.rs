@@ -39,6 +39,14 @@ impl Error {
         Error::refused(code::WALLET_ERROR, message)
     }
 
+    /// Says in front of a reason what failed for it. That the node could not be asked stays as it is.
+    pub(crate) fn within(self, what: &str) -> Self {
+        match self {
+            Error::Chain(_) => self,
+            Error::Refused { .. } | Error::Db(_) => Error::wallet(format!("{what} {self}")),
+        }
+    }
+
     /// Refuses because the wallet is locked.
     pub(crate) fn locked() -> Self {
         Error::refused(

@@ -71,9 +71,9 @@ impl Loader {
     /// Makes a wallet and opens it; gives warnings to show beside it.
     pub(crate) fn create(&self, creation: &Creation, on_startup: Option<bool>) -> Result<(Arc<Wallet>, Vec<String>)> {
         let _loading = self.start_loading(&creation.name)?;
-        let wallet = Wallet::create(self.options.clone(), self.chain.clone(), creation)?;
+        let (wallet, mut warnings) = Wallet::create(self.options.clone(), self.chain.clone(), creation)?;
         self.add(&wallet);
-        let warnings = self.update_startup(&creation.name, on_startup);
+        warnings.extend(self.update_startup(&creation.name, on_startup));
         Ok((wallet, warnings))
     }
 
@@ -131,11 +131,12 @@ impl Loader {
         let mut seen = BTreeSet::new();
         for name in configured {
             if !seen.insert(self.options.wallet_dir.join(common::lossless::to_path(&name))) {
-                warn!("Ignoring duplicate -wallet {name}.");
+                self.chain.init_warning(format!("Ignoring duplicate -wallet {name}."))?;
                 continue;
             }
             match self.load(&name, None) {
-                Ok((_, warnings)) => warnings.iter().for_each(|warning| warn!("{warning}")),
+                Ok((_, warnings)) if !warnings.is_empty() => self.chain.init_warning(warnings.join("\n"))?,
+                Ok(_) => {}
                 Err(error) => self.startup_failure(error)?,
             }
         }
@@ -150,12 +151,10 @@ impl Loader {
             .find_map(|prefix| message.strip_prefix(prefix))
             .unwrap_or(&message);
         if plain.ends_with("Path does not exist.") {
-            warn!("Skipping -wallet path that doesn't exist. {plain}");
-            return Ok(());
+            return Ok(self.chain.init_warning(format!("Skipping -wallet path that doesn't exist. {plain}"))?);
         }
         if plain.contains("appears to be a Legacy wallet") {
-            warn!("{plain}");
-            return Ok(());
+            return Ok(self.chain.init_warning(plain.to_owned())?);
         }
         Err(Error::refused(code, plain))
     }

@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) consolidate_fee: Rate,
     /// `-maxtxfee`, satoshi.
     pub(crate) max_fee: u64,
+    /// `-maxtxfee` as given.
+    max_fee_given: String,
     /// `-maxapsfee`, satoshi; `None` if coins of a script are never to be spent together for it.
     pub(crate) max_aps_fee: Option<u64>,
     /// `-txconfirmtarget`
@@ -48,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) spend_unconfirmed_change: bool,
     /// `-walletrbf`
     pub(crate) signal_rbf: bool,
+    /// `-walletrbf` was given, which is deprecated.
+    pub(crate) signal_rbf_given: bool,
     /// `-walletbroadcast`
     pub(crate) broadcast: bool,
     /// `-walletrejectlongchains`
@@ -71,6 +75,12 @@ pub(crate) enum OptionError {
     /// No fee rate or amount.
     #[error("Invalid amount for -{0}=<amount>: '{1}'")]
     Amount(&'static str, String),
+    /// Less than the node relays.
+    #[error(
+        "Invalid amount for -maxtxfee=<amount>: '{0}' (must be at least the minrelay fee of {fee} BTC/kvB to prevent stuck \
+         transactions)", fee = format_args!("{}.{:08}", .1.sat_per_kvb() / 100_000_000, .1.sat_per_kvb() % 100_000_000)
+    )]
+    MaxFee(String, Rate),
     /// No kind of address.
     #[error("Unknown {0} type '{1}'")]
     OutputType(&'static str, String),
@@ -99,6 +109,7 @@ impl Options {
             discard_fee: settings.rate("discardfee", 10_000)?,
             consolidate_fee: settings.rate("consolidatefeerate", 10_000)?,
             max_fee,
+            max_fee_given: settings.text("maxtxfee").unwrap_or_default().to_owned(),
             max_aps_fee: match settings.text("maxapsfee") {
                 Some("-1") => None,
                 _ => Some(settings.amount("maxapsfee", 0)?),
@@ -106,6 +117,7 @@ impl Options {
             confirm_target: settings.int("txconfirmtarget", 6).clamp(1, 1008) as u32,
             spend_unconfirmed_change: settings.bool("spendzeroconfchange", true),
             signal_rbf: settings.bool("walletrbf", true),
+            signal_rbf_given: settings.values("walletrbf").is_some(),
             broadcast: settings.bool("walletbroadcast", true),
             reject_long_chains: settings.bool("walletrejectlongchains", true),
             avoid_partial_spends: settings.bool("avoidpartialspends", false),
@@ -113,6 +125,51 @@ impl Options {
             cross_chain: settings.bool("walletcrosschain", false),
             check_results: settings.bool("rpcdoccheck", false),
         })
+    }
+}
+
+/// Fee rates above this are worth a warning, satoshi per 1000 virtual bytes.
+const HIGH_RATE: Rate = Rate::from_sat_per_kvb(1_000_000);
+/// A `-maxapsfee` above this is worth a warning, satoshi.
+const HIGH_APS_FEE: u64 = 10_000;
+/// A `-maxtxfee` above this is worth a warning, satoshi.
+const HIGH_MAX_FEE: u64 = 100_000_000;
+
+impl Options {
+    /// Returns what to warn of when a wallet is opened or made, in Bitcoin Core's words and order; an error if no payment
+    /// could be relayed. `relay_min` is the node's lowest rate.
+    pub(crate) fn warnings(&self, relay_min: Rate) -> Result<Vec<String>, OptionError> {
+        if Rate::from_sat_per_kvb(self.max_fee) < relay_min {
+            return Err(OptionError::MaxFee(self.max_fee_given.clone(), relay_min));
+        }
+        let high = |option: &str, what: &str| format!("-{option} is set very high! {what}");
+        let warnings = [
+            (self.min_fee > HIGH_RATE)
+                .then(|| high("mintxfee", "This is the minimum transaction fee you pay on every transaction.")),
+            self.max_aps_fee.is_some_and(|fee| fee > HIGH_APS_FEE).then(|| {
+                high(
+                    "maxapsfee",
+                    "This is the maximum transaction fee you pay (in addition to the normal fee) to prioritize partial \
+                     spend avoidance over regular coin selection.",
+                )
+            }),
+            (self.fallback_fee > HIGH_RATE).then(|| {
+                high("fallbackfee", "This is the transaction fee you may pay when fee estimates are not available.")
+            }),
+            (self.discard_fee > HIGH_RATE).then(|| {
+                high(
+                    "discardfee",
+                    "This is the transaction fee you may discard if change is smaller than dust at this level",
+                )
+            }),
+            (self.max_fee > HIGH_MAX_FEE)
+                .then(|| high("maxtxfee", "Fees this large could be paid on a single transaction.")),
+            (relay_min > HIGH_RATE)
+                .then(|| high("minrelaytxfee", "The wallet will avoid paying less than the minimum relay fee.")),
+            self.signal_rbf_given
+                .then(|| "-walletrbf is deprecated and will be fully removed in the next release.".to_owned()),
+        ];
+        Ok(warnings.into_iter().flatten().collect())
     }
 }
 
@@ -192,6 +249,58 @@ mod tests {
         assert_eq!(
             (set.change_type, set.wallets),
             (Some(OutputType::Legacy), Some(vec!["a".to_owned(), "b".to_owned()]))
+        );
+    }
+
+    #[test]
+    fn fees_that_cost_much_or_cannot_be_relayed() {
+        let relay = Rate::from_sat_per_kvb;
+        let check = |name: &str, value: &str, relay_min: u64, expected: Result<&[&str], &str>| {
+            let warnings = options(&[(name, &[value])]).unwrap().warnings(relay(relay_min));
+            let warnings = warnings.map_err(|error| error.to_string());
+            assert_eq!(
+                warnings
+                    .as_ref()
+                    .map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>())
+                    .map_err(String::as_str),
+                expected.map(<[&str]>::to_vec),
+                "-{name}={value}"
+            );
+        };
+        let lowest = "-mintxfee is set very high! This is the minimum transaction fee you pay on every transaction.";
+        check("mintxfee", "0.01", 100, Ok(&[]));
+        check("mintxfee", "0.01000001", 100, Ok(&[lowest]));
+        let fallback = "-fallbackfee is set very high! This is the transaction fee you may pay when fee estimates are not \
+                        available.";
+        check("fallbackfee", "0.01", 100, Ok(&[]));
+        check("fallbackfee", "0.01000001", 100, Ok(&[fallback]));
+        let discard = "-discardfee is set very high! This is the transaction fee you may discard if change is smaller than \
+                       dust at this level";
+        check("discardfee", "0.01", 100, Ok(&[]));
+        check("discardfee", "0.02", 100, Ok(&[discard]));
+        let most = "-maxtxfee is set very high! Fees this large could be paid on a single transaction.";
+        check("maxtxfee", "1", 100, Ok(&[]));
+        check("maxtxfee", "1.00000001", 100, Ok(&[most]));
+        let apart = "-maxapsfee is set very high! This is the maximum transaction fee you pay (in addition to the normal \
+                     fee) to prioritize partial spend avoidance over regular coin selection.";
+        check("maxapsfee", "0.0001", 100, Ok(&[]));
+        check("maxapsfee", "-1", 100, Ok(&[]));
+        check("maxapsfee", "0.00010001", 100, Ok(&[apart]));
+        let relayed = "-minrelaytxfee is set very high! The wallet will avoid paying less than the minimum relay fee.";
+        check("keypool", "1", 1_000_000, Ok(&[]));
+        check("keypool", "1", 1_000_001, Ok(&[relayed]));
+        let replace = "-walletrbf is deprecated and will be fully removed in the next release.";
+        check("walletrbf", "1", 100, Ok(&[replace]));
+        check("walletrbf", "0", 100, Ok(&[replace]));
+        check("maxtxfee", "0.00001", 1000, Ok(&[]));
+        check(
+            "maxtxfee",
+            "0.00000999",
+            1000,
+            Err(
+                "Invalid amount for -maxtxfee=<amount>: '0.00000999' (must be at least the minrelay fee of 0.00001000 \
+                 BTC/kvB to prevent stuck transactions)",
+            ),
         );
     }
 

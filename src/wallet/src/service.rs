@@ -96,6 +96,11 @@ impl WalletLoader for Service {
         self.loader.stop();
         Ok(())
     }
+
+    fn reopen_log(&self) -> interfaces::Result<()> {
+        common::logging::reopen();
+        Ok(())
+    }
 }
 
 /// One open wallet, for others.

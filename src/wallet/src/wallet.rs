@@ -42,6 +42,8 @@ pub(crate) struct Wallet {
     /// Held by who pays. Taken before `state`.
     paying: Mutex<()>,
     subscription: Mutex<Option<Arc<dyn Subscription>>>,
+    /// Keeps the node's warning up while the wallet is behind.
+    warning: Mutex<Option<Arc<dyn Subscription>>>,
     pub(crate) closed: AtomicBool,
     /// When unconfirmed payments are offered again, Unix seconds.
     pub(crate) next_resend: AtomicI64,
@@ -90,6 +92,7 @@ impl Wallet {
         }
         self.scan.abort();
         drop(self.subscription.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.warning.lock().unwrap_or_else(PoisonError::into_inner).take());
         let mut state = self.state();
         if let Err(error) = self.write_best_block(&mut state) {
             log::warn!("[{}] cannot record the last block: {error}", self.name);

@@ -346,6 +346,10 @@ impl WalletLoader for WalletProcess {
         }
         stopped
     }
+
+    fn reopen_log(&self) -> Result<()> {
+        self.loader()?.reopen_log()
+    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,6 @@ use common::args::{Args, Program};
 use interfaces::{Chain, Echo, Error, Identity, Init, ProcessConfig, Result, WalletLoader};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Name of this process's log file, in the data directory of the chain. `-nodebuglogfile` switches it off, too.
-const LOG_FILE: &str = "wallet.log";
-
 /// Runs the process from its command line, the program's name included.
 pub fn main(argv: Vec<OsString>) -> ExitCode {
     let args = match Args::parse(Program::BitcoinWallet, argv) {
@@ -132,7 +129,7 @@ impl Init for WalletInit {
     }
 }
 
-/// Starts the log with the parent's options, in a file of its own.
+/// Starts the log with the parent's options, in a file of its own beside the parent's; `-nodebuglogfile` switches both off.
 fn start_log(config: &ProcessConfig) -> Result<()> {
     let chain = config.chain.parse().map_err(Error::internal)?;
     let settings = config.settings.iter().map(|setting| (setting.name.clone(), setting.values.clone()));
@@ -141,7 +138,7 @@ fn start_log(config: &ProcessConfig) -> Result<()> {
     if args.is_set("mocktime") {
         common::clock::set_mock_time(Some(args.get_int("mocktime")));
     }
-    common::logging::init(&args, Some(LOG_FILE)).map_err(Error::internal)?;
+    common::logging::init(&args, "wallet").map_err(Error::internal)?;
     log::info!("{} wallet process version {}", common::version::CLIENT_NAME, common::version::full_version());
     Ok(())
 }

@@ -81,7 +81,8 @@ impl Args {
              configuration files."
         );
         if self.get_bool("allowignoredconf") {
-            log::warn!("{text}");
+            // Bitcoin Core logs these lines as they are; software looks for them.
+            crate::logging::log_line("", log::Level::Warn, file!(), line!(), module_path!(), "", &text);
             return Ok(());
         }
         text += "\n- Set allowignoredconf=1 option to treat this condition as a warning, not an error.";

@@ -69,6 +69,9 @@ pub fn chain(chain: &Arc<dyn Chain>) {
     chain.sync_notifications(None).unwrap();
     drop(subscription);
 
+    chain.init_warning("look\nout".to_owned()).unwrap();
+    drop(chain.raise_warning("behind".to_owned()).unwrap());
+
     for load_on_startup in [true, false] {
         let update = WalletSettingUpdate { name: "contract".to_owned(), load_on_startup };
         assert!(chain.update_wallet_setting(update).unwrap());
@@ -135,6 +138,12 @@ pub fn fake_chain(chain: &Arc<dyn Chain>, fake: &FakeChain) {
     fake.mine();
     chain.sync_notifications(None).unwrap();
     assert_eq!(recorder.events().len(), 6, "no event after the subscription is dropped");
+
+    let before = fake.warnings();
+    let raised = chain.raise_warning("behind the chain".to_owned()).unwrap();
+    assert_eq!(fake.warnings(), [before.clone(), vec!["behind the chain".to_owned()]].concat());
+    drop(raised);
+    assert_eq!(fake.warnings(), before);
 
     chain.abort_node("disk full".to_owned()).unwrap();
     assert_eq!(fake.aborted().as_deref(), Some("disk full"));

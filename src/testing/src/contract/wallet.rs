@@ -53,6 +53,7 @@ pub fn wallet_loader(loader: &Arc<dyn WalletLoader>) {
 
     loader.set_mock_time(Some(1_700_000_000)).unwrap();
     loader.set_mock_time(None).unwrap();
+    loader.reopen_log().unwrap();
 
     let recorder = Arc::new(WalletRecorder::default());
     let subscription = made.subscribe(recorder.clone()).unwrap();

@@ -26,6 +26,7 @@ fn check(fault: Fault, reason: &str) {
     let expected = format!("the wallet is behind the chain and tries to catch up: cannot take in a block: {reason}");
     let warning = info(&bench)["warnings"][0].as_str().unwrap().to_owned();
     assert!(warning.starts_with(&expected), "{warning}");
+    eventually("the node shows the warning", || bench.chain.raised() == [format!("wallet \"w\": {warning}")]);
     assert_eq!(height(&bench), json!(101));
     // Later news are left for the way back: no block is seen before the one that is missing.
     bench.mine(2, AWAY);
@@ -34,6 +35,7 @@ fn check(fault: Fault, reason: &str) {
     bench.refused("w", "sendtoaddress", json!([AWAY, 1]), -4, "the wallet is behind the chain");
     *bench.chain.fault.lock().unwrap() = Fault::None;
     eventually("the wallet follows", || info(&bench).get("warnings").is_none());
+    eventually("the node shows the warning no more", || bench.chain.raised().is_empty());
     assert_eq!(height(&bench), json!(104));
     assert_eq!(bench.balances("w"), [before[0].as_str(), "0.00000000", "50.00000000"]);
     bench.call("w", "sendtoaddress", json!([AWAY, 1]));
@@ -96,4 +98,16 @@ fn a_closed_wallet_does_not_come_back() {
     bench.call("w", "unloadwallet", Value::Null);
     wallet.fall_behind("news after the end".to_owned());
     assert_eq!(wallet.state().behind.reason, None);
+}
+
+#[test]
+fn an_unloaded_wallet_is_warned_of_no_more() {
+    let bench = Bench::with_coins(1);
+    let own = bench.address("w", "bech32");
+    *bench.chain.fault.lock().unwrap() = Fault::Error;
+    bench.chain.mine(&own);
+    assert_eq!(bench.chain.try_deliver().len(), 1);
+    eventually("the node shows the warning", || bench.chain.raised().len() == 1);
+    bench.call("w", "unloadwallet", json!([]));
+    assert_eq!(bench.chain.raised(), [""; 0]);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use bitcoin::block::{Header, Version};
 use bitcoin::hashes::Hash;
@@ -48,6 +48,10 @@ pub(super) struct FakeChain {
     pub(super) fault: Mutex<Fault>,
     /// What is done when a wallet asks for ancestry, as it does before it chooses among unconfirmed coins.
     pub(super) on_ancestry: Mutex<Option<Box<dyn FnMut() + Send>>>,
+    /// Warnings about the start-up, in order.
+    pub(super) warnings: Mutex<Vec<String>>,
+    /// Warnings that were raised; those that are still up can be upgraded.
+    raised: Mutex<Vec<Weak<String>>>,
     /// Transactions that were offered, in order.
     offers: Mutex<Vec<Txid>>,
     /// What happens once, after a call was answered and before the caller goes on.
@@ -66,6 +70,10 @@ pub(super) enum Fault {
 
 struct Nothing;
 impl Subscription for Nothing {}
+
+/// Keeps a warning up.
+struct Raised(#[expect(dead_code, reason = "only held")] Arc<String>);
+impl Subscription for Raised {}
 
 /// Blocks are young, so that none is older than the wallets that look for it.
 fn block_time(height: u32) -> u32 {
@@ -157,9 +165,16 @@ impl FakeChain {
             downloading: AtomicBool::new(false),
             fault: Mutex::new(Fault::None),
             on_ancestry: Mutex::default(),
+            warnings: Mutex::default(),
+            raised: Mutex::default(),
             offers: Mutex::default(),
             meanwhile: Mutex::default(),
         }
+    }
+
+    /// The warnings that are up now.
+    pub(super) fn raised(&self) -> Vec<String> {
+        self.raised.lock().unwrap().iter().filter_map(|raised| Some(raised.upgrade()?.to_string())).collect()
     }
 
     /// Has something happen right after the next call of `scan` or `status` was answered.
@@ -449,5 +464,16 @@ impl Chain for FakeChain {
 
     fn exceeds_cluster_limits(&self, _: Transaction) -> Result<bool> {
         Ok(false)
+    }
+
+    fn init_warning(&self, message: String) -> Result<()> {
+        self.warnings.lock().unwrap().push(message);
+        Ok(())
+    }
+
+    fn raise_warning(&self, message: String) -> Result<Arc<dyn Subscription>> {
+        let message = Arc::new(message);
+        self.raised.lock().unwrap().push(Arc::downgrade(&message));
+        Ok(Arc::new(Raised(message)))
     }
 }

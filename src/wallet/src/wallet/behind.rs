@@ -6,10 +6,9 @@
 //! **Invariant:** a wallet that is behind takes in no further news and does not record that it has seen a later block, so
 //! that nothing is left out between the last good block and the one that it catches up with.
 
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -64,16 +63,35 @@ impl Wallet {
         drop(state);
         if first {
             error!("[{}] {}", self.name, warning(&reason));
-            // The wallet's log is not where a user looks first. Nobody is left to tell if this fails.
-            let _ = writeln!(std::io::stderr(), "Warning: wallet \"{}\": {}", self.name, warning(&reason));
         }
         if retrying {
             return;
         }
         let wallet = Arc::downgrade(self);
-        if let Err(error) = thread::Builder::new().name("wallet-retry".to_owned()).spawn(move || retry(&wallet)) {
+        let catch_up = move || {
+            if let Some(wallet) = wallet.upgrade() {
+                wallet.warn_of(&reason);
+            }
+            retry(&wallet);
+        };
+        if let Err(error) = thread::Builder::new().name("wallet-retry".to_owned()).spawn(catch_up) {
             self.state().behind.retrying = false;
             error!("[{}] cannot start the thread that catches up: {error}", self.name);
+        }
+    }
+
+    /// Has the node show the user why the wallet is behind. The wallet's own log is not where a user looks first.
+    fn warn_of(&self, reason: &str) {
+        let text = format!("wallet \"{}\": {}", self.name, warning(reason));
+        let raised = match self.chain.raise_warning(text) {
+            Ok(raised) => raised,
+            // The process ends with its connection.
+            Err(error) => return warn!("[{}] the node cannot be asked to show the warning: {error}", self.name),
+        };
+        let mut held = self.warning.lock().unwrap_or_else(PoisonError::into_inner);
+        // A wallet that was closed meanwhile shows nothing any more.
+        if !self.closed.load(Ordering::SeqCst) {
+            *held = Some(raised);
         }
     }
 
@@ -116,6 +134,8 @@ fn retry(wallet: &Weak<Wallet>) {
             state.behind.paused = true;
         } else if !state.behind.paused {
             state.behind = Behind::default();
+            drop(state);
+            drop(wallet.warning.lock().unwrap_or_else(PoisonError::into_inner).take());
             info!("[{}] has caught up and follows the chain again", wallet.name);
             return;
         }

@@ -101,14 +101,19 @@ impl Wallet {
             state: Mutex::new(state),
             paying: Mutex::new(()),
             subscription: Mutex::new(None),
+            warning: Mutex::new(None),
             closed: AtomicBool::new(false),
             next_resend: AtomicI64::new(next_resend(common::clock::now())),
             caught_up: AtomicBool::new(false),
         })
     }
 
-    /// Makes a wallet and opens it.
-    pub(crate) fn create(options: Arc<Options>, chain: Arc<dyn Chain>, creation: &Creation) -> Result<Arc<Self>> {
+    /// Makes a wallet and opens it. Gives warnings to show beside it.
+    pub(crate) fn create(
+        options: Arc<Options>,
+        chain: Arc<dyn Chain>,
+        creation: &Creation,
+    ) -> Result<(Arc<Self>, Vec<String>)> {
         let Creation { name, flags: own, passphrase } = creation;
         if name.is_empty() {
             return Err(Error::refused(code::INVALID_PARAMETER, "Wallet name cannot be empty"));
@@ -120,6 +125,7 @@ impl Wallet {
                  so cannot be used for wallets with private keys disabled.",
             ));
         }
+        let warnings = option_warnings(&options, &*chain).map_err(|error| error.within("Wallet creation failed."))?;
         let made = wallet_path(&options, name).and_then(|path| {
             let db = Database::create(&path, options.network, options.unsafe_sync)?;
             Ok((path, db))
@@ -148,7 +154,7 @@ impl Wallet {
         }
         wallet.log("Wallet completed creation");
         wallet.post_load();
-        Ok(wallet)
+        Ok((wallet, warnings))
     }
 
     /// Opens a wallet and catches up with the chain. Gives warnings to show beside it.
@@ -158,18 +164,20 @@ impl Wallet {
             Ok((path, db))
         });
         let (path, db) = opened.map_err(|error| verification_failed(&error))?;
-        let failed = |error: Error| match error {
-            Error::Chain(_) => error,
-            Error::Refused { .. } | Error::Db(_) => Error::wallet(format!("Wallet loading failed. {error}")),
-        };
+        let failed = |error: Error| error.within("Wallet loading failed.");
+        let mut warnings = option_warnings(&options, &*chain).map_err(failed)?;
         let (mut state, rescan) = read(db, &options).map_err(failed)?;
-        let mut warnings = Vec::new();
         if rescan {
             warnings.push(format!(
                 "Error reading {}! Transaction data may be missing or incorrect. Rescanning wallet.",
                 state.db.path().display()
             ));
             state.best_block.clear();
+        }
+        let watch_only = state.has_flag(flags::DISABLE_PRIVATE_KEYS);
+        let active = state.active.values().filter_map(|id| state.managers.get(id));
+        if watch_only && active.into_iter().any(|manager| manager.has_private_keys()) {
+            warnings.push(format!("Warning: Private keys detected in wallet {{{name}}} with disabled private keys"));
         }
         state.finish_rewrite();
         state.top_up_all(options.keypool)?;
@@ -292,6 +300,11 @@ impl Wallet {
         self.publish(state);
         Ok(())
     }
+}
+
+/// Returns what the options warn of beside a wallet.
+fn option_warnings(options: &Options, chain: &dyn Chain) -> Result<Vec<String>> {
+    options.warnings(chain.fee_policy()?.relay_min.into()).map_err(|error| Error::wallet(error.to_string()))
 }
 
 /// Reads a wallet file. The flag says that transactions were unreadable and have to be searched for again.

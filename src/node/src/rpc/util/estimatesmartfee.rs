@@ -46,7 +46,7 @@ fn run(_: &NodeContext, call: &Call<'_>) -> RpcResult {
         return Err(RpcError::invalid_parameter(format!("Invalid conf_target, must be between 1 and {MAX_TARGET}")));
     }
     let mode = call.str("estimate_mode")?;
-    if !MODES.iter().any(|known| known.eq_ignore_ascii_case(&mode)) {
+    if !MODES.iter().any(|known| known.eq_ignore_ascii_case(mode)) {
         return Err(RpcError::invalid_parameter(format!(
             "Invalid estimate_mode parameter, must be one of: \"{}\"",
             MODES.join("\", \"")
