@@ -7,6 +7,7 @@ from framework.rpc import fails
 from framework.scenario import main
 from framework.util import check, equal
 
+ANCHOR = "bcrt1pfeesnyr2tx"
 FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
 
@@ -125,6 +126,14 @@ def run(t):
     fails(-3, "Amount out of range", wallet.sendtoaddress, FOREIGN, -1)
     fails(-5, "Invalid or non-wallet transaction id", wallet.gettransaction, "00" * 32)
     fails(-8, "Negative count", wallet.listtransactions, "*", -1)
+
+    t.step("pay-to-anchor is known by its name")
+    info = wallet.getaddressinfo(ANCHOR)
+    equal({key: info.get(key) for key in ("scriptPubKey", "ismine", "isscript", "iswitness", "witness_version")},
+          {"scriptPubKey": "51024e73", "ismine": False, "isscript": True, "iswitness": True, "witness_version": None})
+    paid = wallet.gettransaction(wallet.sendtoaddress(ANCHOR, 1), True, True)["decoded"]
+    script, = (output["scriptPubKey"] for output in paid["vout"] if output["value"] == 1)
+    equal((script["type"], script["address"]), ("anchor", ANCHOR))
 
     t.step("lists can be paged and filtered")
     history = wallet.listtransactions("*", 100)
