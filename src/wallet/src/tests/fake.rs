@@ -221,6 +221,15 @@ impl FakeChain {
         }
     }
 
+    /// Puts a block that left the chain back on its tip.
+    pub(super) fn redo(&self, hash: BlockHash) {
+        let mut inner = self.inner();
+        let data = inner.stale.remove(&hash).unwrap();
+        inner.blocks.push(data.clone());
+        let block = inner.reference(inner.blocks.len() - 1).unwrap();
+        inner.events.push(Event::Connected(ConnectedBlock { block, data }));
+    }
+
     /// A locator as whoever follows to this height has it.
     pub(super) fn locator_at(&self, height: u32) -> Vec<BlockHash> {
         let inner = self.inner();
@@ -253,8 +262,11 @@ impl FakeChain {
         self.inner().mempool.clone()
     }
 
+    /// The wallets' process ends: what it was not told yet it is never told.
     pub(super) fn forget_subscribers(&self) {
-        self.inner().subscribers.clear();
+        let mut inner = self.inner();
+        inner.subscribers.clear();
+        inner.events.clear();
     }
 
     pub(super) fn settings(&self) -> Vec<(String, bool)> {

@@ -5,6 +5,7 @@ use interfaces::Chain;
 use serde_json::{Value, json};
 
 use super::{AWAY, Bench};
+use crate::records::TxState;
 use crate::state::Tip;
 use crate::wallet::follow::locator_of;
 
@@ -174,6 +175,33 @@ fn a_block_that_leaves_the_chain_while_the_wallet_is_opened_confirms_nothing() {
         bench.wallet("w").state().commit(vec![crate::records::Change::BestBlock(known)]).unwrap();
         bench.restart(&["w"]);
     });
+}
+
+#[test]
+fn a_block_of_another_branch_that_a_search_met_confirms_nothing_after_a_crash() {
+    let mut bench = Bench::with_coins(1);
+    bench.call("w", "sendtoaddress", json!([AWAY, 1]));
+    let payment = bench.chain.mempool().remove(0);
+    let own = bench.address("w", "bech32");
+    let tip = |bench: &Bench| bench.chain.status().unwrap().tip.hash;
+    bench.mine(1, AWAY);
+    let first = tip(&bench);
+    // The file says that the chain was followed to here.
+    bench.mine(1, &own);
+    let second = tip(&bench);
+    // The node goes over to another branch, of which a search hears before the wallet does.
+    bench.chain.meanwhile("status", |chain| {
+        (0..2).for_each(|_| chain.undo(true));
+        chain.mine(AWAY);
+    });
+    bench.call("w", "rescanblockchain", json!([99]));
+    let searched = bench.wallet("w").state().txs[&payment.compute_txid()].state;
+    assert!(matches!(searched, TxState::Confirmed { block, .. } if block == tip(&bench)), "{searched:?}");
+    // Both are killed, and the node is where it was.
+    bench.chain.undo(false);
+    [first, second].into_iter().for_each(|hash| bench.chain.redo(hash));
+    bench.restart(&["w"]);
+    assert_eq!(confirmations(&bench, &payment), json!(2));
 }
 
 #[test]

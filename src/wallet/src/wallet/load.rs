@@ -223,14 +223,19 @@ impl Wallet {
         let status = chain.status()?;
         let tip = Tip { hash: status.tip.hash, height: status.tip.height };
         let start = if new { Some(tip.height) } else { chain.find_fork(recorded)?.map(|block| block.height) };
-        let start = start.unwrap_or(0);
-        {
+        let mut start = start.unwrap_or(0);
+        let displaced = {
             let mut state = self.state();
             // News that came since are younger.
             if state.news == news {
                 state.tip = Some(tip);
             }
-            locate(&mut state, chain)?;
+            locate(&mut state, chain)?
+        };
+        if let Some(time) = displaced.filter(|_| !new) {
+            // They may be in blocks of this chain that were read before. A clock that was ahead of all blocks says nothing.
+            let first = chain.find_first_block(time.saturating_sub(TIMESTAMP_WINDOW), 0)?;
+            start = start.min(first.map_or(0, |block| block.height));
         }
         if !new && start != tip.height {
             let birth = self.state().birth_time();
@@ -395,9 +400,11 @@ fn check_flags(state: &State, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fills in the heights of the blocks in transaction states. A block that left the chain confirms nothing.
-fn locate(state: &mut State, chain: &dyn Chain) -> Result<()> {
+/// Fills in the heights of the blocks in transaction states. A block that left the chain confirms nothing; returns the time
+/// of the first transaction in such a block, Unix seconds, as far as the wallet knows.
+fn locate(state: &mut State, chain: &dyn Chain) -> Result<Option<i64>> {
     let mut blocks: HashMap<BlockHash, Option<BlockRef>> = HashMap::new();
+    let mut displaced: Option<i64> = None;
     for tx in state.txs.values_mut() {
         let (TxState::Confirmed { block, .. } | TxState::Conflicted { block, .. }) = tx.state else { continue };
         let found = match blocks.entry(block) {
@@ -405,6 +412,10 @@ fn locate(state: &mut State, chain: &dyn Chain) -> Result<()> {
             Entry::Vacant(entry) => entry.insert(chain.find_block(block)?.filter(|found| found.active)),
         };
         let height = found.as_ref().map(|found| found.height);
+        if height.is_none() {
+            let time = tx.time().min(i64::from(tx.time_received));
+            displaced = Some(displaced.map_or(time, |first| first.min(time)));
+        }
         tx.state = match tx.state {
             TxState::Confirmed { position, .. } if height.is_some() => TxState::Confirmed { block, height, position },
             TxState::Conflicted { .. } if height.is_some() => TxState::Conflicted { block, height },
@@ -412,7 +423,7 @@ fn locate(state: &mut State, chain: &dyn Chain) -> Result<()> {
         };
     }
     state.block_times.extend(blocks.into_iter().filter_map(|(hash, found)| Some((hash, found?.time))));
-    Ok(())
+    Ok(displaced)
 }
 
 impl State {
