@@ -40,6 +40,11 @@ fn main() {
     for dir in library.include_dirs.iter().filter(|dir| !dir.ends_with("usr/include")) {
         build.flag("-isystem").flag(dir);
     }
+    // The log names sources (-logsourcelocations), not where they were when the program was built.
+    let ours = out_dir.join("cxxbridge/crate/enginebridge");
+    for dir in library.include_dirs.iter().chain([&ours]) {
+        build.flag_if_supported(format!("-fmacro-prefix-map={}/=", dir.display()));
+    }
     // Always optimised: the bridge instantiates the engine's templates, which would dominate every call otherwise.
     build.std("c++20").opt_level(2).warnings(true).flag_if_supported("-Wno-missing-field-initializers");
     build.cargo_metadata(false);

@@ -65,7 +65,7 @@ def run(t):
     node.rpc.getblockcount()
     wait_until(lambda: "connect() to 127.0.0.1:1 " in node.log_text(), "an attempt to connect")
     node.stop()
-    every_line(node, rf"{SECONDS}\.\d{{6}}Z \[[\w.:-]+\] \[[\w./-]+:\d+\] \[[^\]]+\] ")
+    every_line(node, rf"{SECONDS}\.\d{{6}}Z \[[\w.:-]+\] \[(?!/)[\w./-]+:\d+\] \[[^\]]+\] ")
 
     t.step("lines others wait for, of the threads they expect")
     text = node.log_text()
