@@ -2,7 +2,7 @@
 //! are delivered when the test says so or a wallet asks.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use bitcoin::block::{Header, Version};
@@ -44,6 +44,8 @@ pub(super) struct FakeChain {
     pub(super) deaf: AtomicBool,
     /// The node has not caught up with the network.
     pub(super) downloading: AtomicBool,
+    /// Lowest height whose block is not pruned.
+    pub(super) first_stored: AtomicU32,
     /// What happens to whoever asks for a locator, as wallets do to record how far they followed.
     pub(super) fault: Mutex<Fault>,
     /// What is done when a wallet asks for ancestry, as it does before it chooses among unconfirmed coins.
@@ -163,6 +165,7 @@ impl FakeChain {
             inner: Mutex::new(inner),
             deaf: AtomicBool::new(false),
             downloading: AtomicBool::new(false),
+            first_stored: AtomicU32::new(0),
             fault: Mutex::new(Fault::None),
             on_ancestry: Mutex::default(),
             warnings: Mutex::default(),
@@ -316,7 +319,7 @@ impl Chain for FakeChain {
             chain: "regtest".to_owned(),
             tip,
             initial_block_download: self.downloading.load(Ordering::SeqCst),
-            first_stored_height: None,
+            first_stored_height: Some(self.first_stored.load(Ordering::SeqCst)).filter(|height| *height > 0),
             now: common::clock::now(),
         })
     }
@@ -369,8 +372,8 @@ impl Chain for FakeChain {
         Ok(blocks.into_iter().find(|block| block.max_time >= min_time))
     }
 
-    fn has_blocks(&self, _: BlockRange) -> Result<bool> {
-        Ok(true)
+    fn has_blocks(&self, range: BlockRange) -> Result<bool> {
+        Ok(range.min_height >= self.first_stored.load(Ordering::SeqCst))
     }
 
     fn scan(&self, request: ScanRequest) -> Result<ScanPage> {

@@ -1,5 +1,7 @@
 //! Transactions over time: conflicts, reorganisations, restarts, and how all that is shown.
 
+use std::sync::atomic::Ordering;
+
 use bitcoin::{ScriptBuf, Transaction, TxOut};
 use interfaces::Chain;
 use serde_json::{Value, json};
@@ -177,18 +179,18 @@ fn a_block_that_leaves_the_chain_while_the_wallet_is_opened_confirms_nothing() {
     });
 }
 
-#[test]
-fn a_block_of_another_branch_that_a_search_met_confirms_nothing_after_a_crash() {
-    let mut bench = Bench::with_coins(1);
+/// A wallet whose file has a payment in a block of a branch that no node knows any more, and a later block of this chain as the
+/// last one. The payment is in block 102, the tip is block 103.
+fn searched_another_branch() -> (Bench, Transaction) {
+    let bench = Bench::with_coins(1);
     bench.call("w", "sendtoaddress", json!([AWAY, 1]));
     let payment = bench.chain.mempool().remove(0);
     let own = bench.address("w", "bech32");
-    let tip = |bench: &Bench| bench.chain.status().unwrap().tip.hash;
+    let tip = || bench.chain.status().unwrap().tip.hash;
     bench.mine(1, AWAY);
-    let first = tip(&bench);
-    // The file says that the chain was followed to here.
+    let first = tip();
     bench.mine(1, &own);
-    let second = tip(&bench);
+    let second = tip();
     // The node goes over to another branch, of which a search hears before the wallet does.
     bench.chain.meanwhile("status", |chain| {
         (0..2).for_each(|_| chain.undo(true));
@@ -196,12 +198,32 @@ fn a_block_of_another_branch_that_a_search_met_confirms_nothing_after_a_crash() 
     });
     bench.call("w", "rescanblockchain", json!([99]));
     let searched = bench.wallet("w").state().txs[&payment.compute_txid()].state;
-    assert!(matches!(searched, TxState::Confirmed { block, .. } if block == tip(&bench)), "{searched:?}");
+    assert!(matches!(searched, TxState::Confirmed { block, .. } if block == tip()), "{searched:?}");
     // Both are killed, and the node is where it was.
     bench.chain.undo(false);
     [first, second].into_iter().for_each(|hash| bench.chain.redo(hash));
+    (bench, payment)
+}
+
+#[test]
+fn a_payment_in_a_block_off_the_chain_is_searched_for() {
+    let (mut bench, payment) = searched_another_branch();
     bench.restart(&["w"]);
     assert_eq!(confirmations(&bench, &payment), json!(2));
+    bench.chain.meanwhile("scan", |_| panic!("the file has where it is"));
+    bench.restart(&["w"]);
+    assert_eq!(confirmations(&bench, &payment), json!(2));
+}
+
+#[test]
+fn pruned_blocks_do_not_keep_a_wallet_closed_that_has_a_payment_off_the_chain() {
+    let (mut bench, payment) = searched_another_branch();
+    bench.chain.first_stored.store(103, Ordering::SeqCst);
+    for _ in 0..2 {
+        bench.restart(&["w"]);
+        assert_eq!(confirmations(&bench, &payment), json!(0));
+    }
+    assert!(matches!(bench.wallet("w").state().txs[&payment.compute_txid()].state, TxState::Inactive { .. }));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bitcoin::BlockHash;
+use bitcoin::{BlockHash, Txid};
 use common::lossless;
 use interfaces::{BlockRange, BlockRef, Chain};
 use log::warn;
@@ -232,10 +232,12 @@ impl Wallet {
             }
             locate(&mut state, chain)?
         };
-        if let Some(time) = displaced.filter(|_| !new) {
-            // They may be in blocks of this chain that were read before. A clock that was ahead of all blocks says nothing.
+        if let Some(time) = self.state().first_time(&displaced) {
+            // They may be in blocks of this chain that were read before. A clock that was ahead of all blocks says nothing,
+            // and blocks that are not stored any more must not keep the wallet closed.
             let first = chain.find_first_block(time.saturating_sub(TIMESTAMP_WINDOW), 0)?;
-            start = start.min(first.map_or(0, |block| block.height));
+            let first = first.map_or(0, |block| block.height).max(status.first_stored_height.unwrap_or(0));
+            start = start.min(first);
         }
         if !new && start != tip.height {
             let birth = self.state().birth_time();
@@ -254,6 +256,10 @@ impl Wallet {
             return Err(Error::wallet(reason.clone()));
         }
         self.caught_up.store(true, Ordering::SeqCst);
+        // Written down, or the next start would search for them again.
+        let settled = displaced.iter().filter_map(|txid| state.txs.get(txid)).cloned();
+        let settled = settled.map(|tx| Change::Tx(Box::new(tx))).collect();
+        state.commit(settled)?;
         self.write_best_block(&mut state)
     }
 
@@ -400,12 +406,12 @@ fn check_flags(state: &State, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fills in the heights of the blocks in transaction states. A block that left the chain confirms nothing; returns the time
-/// of the first transaction in such a block, Unix seconds, as far as the wallet knows.
-fn locate(state: &mut State, chain: &dyn Chain) -> Result<Option<i64>> {
+/// Fills in the heights of the blocks in transaction states. A block that left the chain confirms nothing; returns the
+/// transactions in such blocks.
+fn locate(state: &mut State, chain: &dyn Chain) -> Result<Vec<Txid>> {
     let mut blocks: HashMap<BlockHash, Option<BlockRef>> = HashMap::new();
-    let mut displaced: Option<i64> = None;
-    for tx in state.txs.values_mut() {
+    let mut displaced = Vec::new();
+    for (txid, tx) in &mut state.txs {
         let (TxState::Confirmed { block, .. } | TxState::Conflicted { block, .. }) = tx.state else { continue };
         let found = match blocks.entry(block) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -413,8 +419,7 @@ fn locate(state: &mut State, chain: &dyn Chain) -> Result<Option<i64>> {
         };
         let height = found.as_ref().map(|found| found.height);
         if height.is_none() {
-            let time = tx.time().min(i64::from(tx.time_received));
-            displaced = Some(displaced.map_or(time, |first| first.min(time)));
+            displaced.push(*txid);
         }
         tx.state = match tx.state {
             TxState::Confirmed { position, .. } if height.is_some() => TxState::Confirmed { block, height, position },
@@ -427,6 +432,12 @@ fn locate(state: &mut State, chain: &dyn Chain) -> Result<Option<i64>> {
 }
 
 impl State {
+    /// When the first of these transactions came, Unix seconds.
+    fn first_time(&self, txids: &[Txid]) -> Option<i64> {
+        let known = txids.iter().filter_map(|txid| self.txs.get(txid));
+        known.map(|tx| tx.time().min(i64::from(tx.time_received))).min()
+    }
+
     /// When the wallet's first key was made; `None` if it has none.
     pub(crate) fn birth_time(&self) -> Option<i64> {
         self.managers.values().map(|manager| i64::try_from(manager.record.creation_time).unwrap_or(i64::MAX)).min()
