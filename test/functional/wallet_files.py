@@ -69,8 +69,11 @@ def run(t):
     check((outside / "wallet.dat").exists(), "a wallet outside the wallet directory")
     equal(rpc.listwallets(), [str(outside)])
     rpc.unloadwallet(str(outside))
-    for name in ("../a", "./a"):
+    for name in ("../a", "../../a", "..", "."):
         fails(-4, re.compile("relative path cannot begin with"), rpc.createwallet, name)
+    for name in ("./a", "./", "../", "a/./b", "a/../b", "/a/../b", "../a/../b"):
+        fails(-4, re.compile("must be normalized"), rpc.createwallet, name)
+    fails(-4, re.compile("cannot be the root path"), rpc.createwallet, "/")
     fails(-8, "Wallet name cannot be empty", rpc.createwallet, "")
 
     t.step("a truncated file")

@@ -43,16 +43,19 @@ pub(crate) fn wallet_path(options: &Options, name: &str) -> Result<PathBuf> {
     let given = lossless::to_path(name);
     let path = given.as_path();
     let normal: PathBuf = path.components().collect();
-    let first = path.components().next();
-    if matches!(first, Some(Component::CurDir | Component::ParentDir)) {
+    let relative = matches!(path.components().next(), Some(Component::CurDir | Component::ParentDir));
+    let mut below = path.components().skip_while(|part| *part == Component::ParentDir);
+    let roundabout = path.components().nth(1).is_some()
+        && below.any(|part| matches!(part, Component::CurDir | Component::ParentDir))
+        || relative && name.ends_with('/');
+    if roundabout || normal.as_os_str() != lossless::to_os(name.trim_end_matches('/')) && path != Path::new("/") {
+        return Err(Error::wallet("Wallet name given as a path must be normalized"));
+    }
+    if relative {
         return Err(Error::wallet(
             "Wallet name given as a relative path cannot begin with ./ or ../, for wallets not in the walletdir, \
              please use an absolute path.",
         ));
-    }
-    let roundabout = path.components().skip(1).any(|part| matches!(part, Component::CurDir | Component::ParentDir));
-    if roundabout || normal.as_os_str() != lossless::to_os(name.trim_end_matches('/')) && path != Path::new("/") {
-        return Err(Error::wallet("Wallet name given as a path must be normalized"));
     }
     if path == Path::new("/") {
         return Err(Error::wallet("Wallet name cannot be the root path"));
