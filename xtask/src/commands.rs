@@ -11,6 +11,7 @@ pub mod functional;
 pub mod install;
 pub mod library;
 pub mod manual;
+pub mod mutants;
 pub mod python;
 pub mod reproduce;
 pub mod running;

@@ -67,6 +67,15 @@ xflags::xflags! {
             /// Bitcoin Core's bitcoind, which has to open a copy of the wallet at the end.
             optional --peer program: PathBuf
         }
+        /// Change the code where money and trust are in small ways, and say which changes no test notices.
+        cmd mutants {
+            /// Only where the code differs from origin/main.
+            optional --changed
+            /// Only in this crate: wallet, rpc or multiprocess.
+            optional --package name: String
+            /// Only changes whose name matches this, such as a file or a function.
+            repeated --only pattern: String
+        }
         /// Run the tests of the IPC runtime under AddressSanitizer, ThreadSanitizer and Miri. The
         /// last two need a nightly toolchain.
         cmd sanitize {

@@ -72,6 +72,7 @@ fn run(flags: Xtask) -> Result<()> {
             }
         }
         XtaskCmd::Torment(flags) => commands::torment::run(&root, &flags),
+        XtaskCmd::Mutants(flags) => commands::mutants::run(&root, &flags),
         XtaskCmd::Sanitize(flags) => commands::sanitize::run(&root, &flags.only),
         XtaskCmd::Compatibility(flags) => commands::compatibility::run(&root, flags.core.as_deref(), flags.check),
         XtaskCmd::Tidy(flags) => commands::tidy::run(&root, flags.bless),
